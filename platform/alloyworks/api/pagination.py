@@ -1,0 +1,28 @@
+"""Cursor pagination: newest first, the cursor is the last id seen (ids sort by time)."""
+
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from django.db.models import Model, QuerySet
+from pydantic import BaseModel
+
+Row = TypeVar("Row", bound=Model)
+Out = TypeVar("Out")
+MAX_PAGE = 200
+
+
+class Page(BaseModel, Generic[Out]):
+    items: list[Out]
+    next: UUID | None
+
+
+def page_of(
+    rows: QuerySet[Row], cursor: UUID | None, limit: int
+) -> tuple[list[Row], UUID | None]:
+    """One page of rows and the cursor of the next, None at the end."""
+    wanted = rows.order_by("-id")
+    if cursor is not None:
+        wanted = wanted.filter(id__lt=cursor)
+    found = list(wanted[: limit + 1])
+    more = len(found) > limit
+    return found[:limit], found[limit - 1].pk if more else None

@@ -1,0 +1,23 @@
+"""The queue: `celery -A alloyworks.celery worker|beat`. Messages are hints, rows the truth."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alloyworks.settings")
+
+from celery import Celery  # noqa: E402  # after the settings are named
+
+from alloyworks.config import config  # noqa: E402
+
+app = Celery("alloyworks", broker=config.broker_url)
+app.conf.update(
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_serializer="json",
+    accept_content=["json"],
+    task_time_limit=300,
+    task_soft_time_limit=240,
+    broker_connection_retry_on_startup=True,
+    worker_prefetch_multiplier=1,
+    beat_schedule={"reconcile": {"task": "alloyworks.jobs.tasks.reconcile", "schedule": 3.0}},
+)
+app.autodiscover_tasks(["alloyworks.jobs"])

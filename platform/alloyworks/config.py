@@ -1,0 +1,58 @@
+"""Every setting of a deployment, read from `ALLOY_…` environment variables, here and only here.
+
+A wrong value stops the start with a message that names the variable. The embedded stack
+(`alloy up`) sets them for its child processes; a cluster sets them by the Helm chart.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout; in an image ALLOY_FRONTEND_DIR says where the pages lie."""
+
+
+class Config(BaseSettings):
+    """One attribute a variable: `database_url` is `ALLOY_DATABASE_URL`."""
+
+    model_config = SettingsConfigDict(env_prefix="ALLOY_", extra="ignore")
+
+    secret_key: SecretStr = Field(min_length=32, description="Signs sessions; 32+ characters")
+    debug: bool = False
+    public_url: str = Field("http://127.0.0.1:8000", description="Where users reach the pages")
+    allowed_hosts: str = Field("127.0.0.1,localhost,[::1]", description="Comma-separated")
+    frontend_dir: Path = ROOT / "frontend"
+    state_dir: Path = Field(ROOT / ".alloy", description="Mails, logs and scratch of this machine")
+
+    database_url: str = Field(description="postgresql://user:password@host:port/name, app role")
+    database_owner_url: str | None = Field(None, description="Owner role; only migrations use it")
+    broker_url: str = Field(description="redis://host:port/0, or redis+socket:///path")
+
+    s3_endpoint_url: str | None = Field(None, description="None: Amazon's own")
+    s3_region: str = "us-east-1"
+    s3_access_key: SecretStr | None = Field(None, description="None: the machine's own role")
+    s3_secret_key: SecretStr | None = None
+    s3_bucket: str = Field("alloyworks", min_length=3)
+
+    runner_url: str | None = Field(None, description="Platform's address for runners; public_url")
+    executor: Literal["local"] = "local"
+    local_slots: int = Field(1, ge=1, le=64, description="Attempts at once on this machine")
+    lease_seconds: int = Field(60, ge=5, description="An attempt silent for longer is lost")
+    max_attempts: int = Field(3, ge=1, le=20)
+    upload_max_bytes: int = Field(2 * 1024**3, ge=1024, description="Largest dataset file")
+    email_dir: Path | None = Field(None, description="Mails become files here; None: SMTP")
+    email_url: str = Field("smtp://localhost:25", description="SMTP server, used without email_dir")
+
+
+def load() -> Config:
+    """The configuration of this process; exits with one line a fault when it is wrong."""
+    try:
+        return Config()  # type: ignore[call-arg]  # read from the environment
+    except ValidationError as error:
+        lines = [f"ALLOY_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+        raise SystemExit("Settings are wrong:\n  " + "\n  ".join(lines)) from None
+
+
+config = load()

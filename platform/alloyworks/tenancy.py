@@ -1,0 +1,78 @@
+"""Who may see which rows, enforced by PostgreSQL's row-level security.
+
+The web and worker processes connect as a role that owns nothing and can't bypass policies.
+`scope()` opens a transaction and says, for this transaction alone, whose rows are wanted:
+
+    alloy.organisation   rows of this organisation
+    alloy.user           this person's memberships, whatever the organisation
+    alloy.secret         the one row whose secret has this hash (API key, invitation, run token)
+
+Outside a scope nothing is seen. The only view across tenants is the function
+`alloy_unfinished_jobs()`, which tells ids and nothing else, for the reconciler.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from django.db import connection, migrations, transaction
+
+SETTINGS = ("alloy.organisation", "alloy.user", "alloy.secret")
+
+
+@contextmanager
+def scope(
+    organisation: UUID | None = None, user: UUID | None = None, secret: str | None = None
+) -> Iterator[None]:
+    """A transaction that sees one organisation's rows; scopes nest and restore what was."""
+    wanted = (organisation, user, secret)
+    with transaction.atomic():
+        before = _settings()
+        _set([str(value or "") for value in wanted])
+        try:
+            yield
+        finally:
+            # After an SQL error the transaction is aborted and its settings go with it.
+            if not connection.needs_rollback:
+                _set(before)
+
+
+def _settings() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT " + ", ".join(["coalesce(current_setting(%s, true), '')"] * 3), SETTINGS
+        )
+        return list(cursor.fetchone())
+
+
+def _set(values: list[str]) -> None:
+    pairs = [item for pair in zip(SETTINGS, values, strict=True) for item in pair]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT " + ", ".join(["set_config(%s, %s, true)"] * 3), pairs)
+
+
+def setting(name: str, cast: str = "uuid") -> str:
+    """SQL for a setting's value; NULL when unset or empty, so that comparisons are false."""
+    return f"nullif(current_setting('alloy.{name}', true), '')::{cast}"
+
+
+def isolate(table: str, *, also_visible: str = "false") -> migrations.RunSQL:
+    """Turns row-level security on for a table with an `organisation_id`.
+
+    `also_visible` is an SQL condition that opens further rows for reading, never for writing.
+    """
+    own = f"organisation_id = {setting('organisation')}"
+    return migrations.RunSQL(
+        f"""
+        ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+        ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+        CREATE POLICY tenant ON {table} USING ({own}) WITH CHECK ({own});
+        CREATE POLICY visible ON {table} FOR SELECT USING ({also_visible});
+        """,
+        f"""
+        DROP POLICY tenant ON {table};
+        DROP POLICY visible ON {table};
+        ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
+        ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;
+        """,
+    )

@@ -1,0 +1,14 @@
+"""Every address of the deployment."""
+
+from django.urls import include, path
+
+from alloyworks.api.app import api
+from alloyworks.jobs.runner_api import runner_api
+
+urlpatterns = [
+    path("api/v1/", api.urls),
+    path("runner/v1/", runner_api.urls),
+    path("accounts/", include("alloyworks.accounts.urls")),
+    path("accounts/", include("allauth.account.urls")),
+    path("", include("alloyworks.web.urls")),
+]

@@ -1,0 +1,13 @@
+"""The one union of everything that can be run."""
+
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
+
+from alloyengine.spec.evaluate import EvaluateSpec
+from alloyengine.spec.merge import MergeSpec
+from alloyengine.spec.train import TrainSpec
+
+JobSpec = Annotated[TrainSpec | MergeSpec | EvaluateSpec, Field(discriminator="kind")]
+job_spec: TypeAdapter[TrainSpec | MergeSpec | EvaluateSpec] = TypeAdapter(JobSpec)
+"""Validates (`validate_python`, `validate_json`) and describes (`json_schema`) job specs."""

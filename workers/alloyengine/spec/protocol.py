@@ -1,0 +1,141 @@
+"""What a runner and the platform say to each other, over HTTPS, with a per-attempt token.
+
+    GET  /runner/v1/assignment             -> Assignment
+    POST /runner/v1/events     EventBatch  -> Orders      (also the heartbeat; may be empty)
+    POST /runner/v1/uploads    FileFacts   -> UploadPlan
+    POST /runner/v1/uploads/complete   UploadParts -> Orders
+    POST /runner/v1/finish     Finish      -> Orders
+
+The token names one attempt. When a later attempt was opened, or the job ended, every call
+answers 409: the runner stops at once and uploads nothing more.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from alloyengine.spec.base import InputKind, Reference, Spec
+from alloyengine.spec.job import JobSpec
+from alloyengine.spec.result import JobResult
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+FilePath = Annotated[str, Field(pattern=rf"^{_SEGMENT}(/{_SEGMENT}){{0,3}}$", max_length=200)]
+
+
+class FileFacts(Spec):
+    """A file as a manifest lists it."""
+
+    path: FilePath
+    size: int = Field(ge=0, description="bytes")
+    sha256: Sha256
+
+
+class RemoteFile(FileFacts):
+    url: str = Field(description="Presigned GET")
+
+
+class ResolvedInput(Spec):
+    """An input of the spec with the files behind it."""
+
+    reference: Reference
+    kind: InputKind
+    name: str
+    files: list[RemoteFile]
+
+
+class Assignment(Spec):
+    """Everything a runner needs to know to run one attempt."""
+
+    job: UUID
+    attempt: int = Field(ge=1)
+    spec: JobSpec
+    inputs: list[ResolvedInput]
+
+
+class LogEvent(Spec):
+    type: Literal["log"] = "log"
+    level: Literal["info", "warning", "error"] = "info"
+    message: str = Field(max_length=8192)
+
+
+class ProgressEvent(Spec):
+    type: Literal["progress"] = "progress"
+    phase: str = Field(max_length=80)
+    done: int = Field(ge=0)
+    total: int = Field(ge=0)
+    seconds_left: float | None = Field(None, ge=0)
+
+
+class MetricEvent(Spec):
+    type: Literal["metric"] = "metric"
+    name: str = Field(max_length=80)
+    step: int = Field(ge=0)
+    value: float
+
+
+class ReportEvent(Spec):
+    """A structured finding to be drawn on the job's page, such as the SNR map (`snr`)."""
+
+    type: Literal["report"] = "report"
+    name: str = Field(max_length=80)
+    data: dict[str, Any]
+
+
+EventBody = Annotated[
+    LogEvent | ProgressEvent | MetricEvent | ReportEvent, Field(discriminator="type")
+]
+
+
+class Event(Spec):
+    """One numbered event; resending a number is harmless."""
+
+    seq: int = Field(ge=0)
+    at: datetime
+    body: EventBody
+
+
+class EventBatch(Spec):
+    events: list[Event] = Field(default_factory=list, max_length=1000)
+
+
+class Orders(Spec):
+    """The platform's answer to a heartbeat."""
+
+    stop: bool = Field(description="Stop now: the job was cancelled")
+
+
+class UploadPlan(Spec):
+    """Where to PUT a file: to one URL as it is, or in parts of `part_size` bytes."""
+
+    urls: list[str] = Field(min_length=1)
+    part_size: int | None = Field(None, description="bytes; None: a single PUT")
+    upload_id: str | None = Field(None, description="Names the multipart upload")
+
+
+class UploadParts(Spec):
+    """Joins the parts of a multipart upload, in order."""
+
+    path: FilePath
+    upload_id: str
+    etags: list[str] = Field(min_length=1, max_length=10_000)
+
+
+class Failure(Spec):
+    """Why an attempt did not succeed, in words for the user."""
+
+    code: str = Field(max_length=80)
+    fault: Literal["user", "platform", "capacity"]
+    message: str = Field(max_length=8192)
+    remedy: str = Field("", max_length=2048)
+
+
+class Finish(Spec):
+    """Exactly one of `result` (with the manifest of uploaded files) and `failure`."""
+
+    result: JobResult | None = None
+    files: list[FileFacts] = Field(default_factory=list, max_length=10_000)
+    failure: Failure | None = None
+    stopped: bool = Field(False, description="Obeyed an order to stop")

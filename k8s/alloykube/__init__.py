@@ -1,0 +1,1 @@
+"""Attempts as Kubernetes objects. Empty until the cluster executor is built."""

@@ -4,9 +4,9 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alloyworks.settings")
 
-from celery import Celery  # noqa: E402  # after the settings are named
+from celery import Celery  # after the settings are named
 
-from alloyworks.config import config  # noqa: E402
+from alloyworks.config import config
 
 app = Celery("alloyworks", broker=config.broker_url)
 app.conf.update(
@@ -18,6 +18,7 @@ app.conf.update(
     task_soft_time_limit=240,
     broker_connection_retry_on_startup=True,
     worker_prefetch_multiplier=1,
+    beat_sync_every=1,  # beat writes its schedule at every tick: that is its health check
     beat_schedule={"reconcile": {"task": "alloyworks.jobs.tasks.reconcile", "schedule": 3.0}},
 )
 app.autodiscover_tasks(["alloyworks.jobs"])

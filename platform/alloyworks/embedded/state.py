@@ -144,11 +144,10 @@ def is_free(port: int) -> bool:
 
 
 def _port(known: int | None) -> int:
-    if known and is_free(known):
-        return known
-    return next(
-        port for port in iter(lambda: SystemRandom().choice(INNER_PORTS), 0) if is_free(port)
-    )
+    port = known or SystemRandom().choice(INNER_PORTS)
+    while not is_free(port):
+        port = SystemRandom().choice(INNER_PORTS)
+    return port
 
 
 def _web_port(known: int | None) -> int:

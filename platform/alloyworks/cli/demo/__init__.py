@@ -1,0 +1,1 @@
+"""`alloy demo`: the whole promise, acted out by a user of the REST API alone."""

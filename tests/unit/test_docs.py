@@ -1,0 +1,21 @@
+"""The documents can't fall behind the code."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_operator_guide_lists_every_setting_and_no_other() -> None:
+    source = (ROOT / "platform/alloyworks/config.py").read_text()
+    settings = {f"ALLOY_{name.upper()}" for name in re.findall(r"^    (\w+): ", source, re.M)}
+
+    listed = set(re.findall(r"^\| `(ALLOY_\w+)`", (ROOT / "docs/operator.md").read_text(), re.M))
+
+    assert listed == settings
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"

@@ -65,7 +65,8 @@ def _stack(folder: Path, port: int | None, keep: bool, seconds: dict[str, float]
 
 def _import_base(folder: Path) -> None:
     """The operator's part: a base model that every organisation sees."""
-    command = [sys.executable, "-m", "alloyworks.cli.models", "import", "smollm2"]
+    alloy = Path(sys.executable).with_name("alloy")
+    command = [str(alloy), "models", "import", "smollm2", "--name", story.BASE]
     environment = os.environ | stack.environment(folder)
     with console.status(f"Importing {story.BASE} from its package"):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

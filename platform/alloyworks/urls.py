@@ -3,9 +3,11 @@
 from django.urls import include, path
 
 from alloyworks.api.app import api
+from alloyworks.health import healthz
 from alloyworks.jobs.runner_api import runner_api
 
 urlpatterns = [
+    path("healthz", healthz),
     path("api/v1/", api.urls),
     path("runner/v1/", runner_api.urls),
     path("accounts/", include("alloyworks.accounts.urls")),

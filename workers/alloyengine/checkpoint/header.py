@@ -7,7 +7,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from alloyengine.checkpoint.dtypes import DTYPES
 from alloyengine.errors import InputError
@@ -97,7 +97,7 @@ def _span(path: Path, name: str, entry: Any) -> tuple[TensorInfo, int, int]:
     return TensorInfo(tuple(shape), entry["dtype"]), offsets[0], offsets[1]
 
 
-def _counts(values: Any) -> bool:
+def _counts(values: Any) -> TypeGuard[list[int]]:
     """A list of natural numbers? (JSON's `true` is an int to Python.)"""
     return isinstance(values, list) and all(
         type(value) is int and 0 <= value < 2**63 for value in values

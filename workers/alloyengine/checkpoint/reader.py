@@ -58,7 +58,7 @@ class Checkpoint:
         width = DTYPES[place.info.dtype][1]
         size = (stop - start) * width
         memory = torch.empty(size, dtype=torch.uint8) if buffer is None else buffer[:size]
-        self._fill(place, start * width, memoryview(memory.numpy()))
+        self._fill(place, start * width, memory.numpy().data)
         return memory.view(torch_dtype(place.info.dtype))
 
     def close(self) -> None:

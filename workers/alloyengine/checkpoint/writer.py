@@ -64,7 +64,7 @@ class Writer:
         import torch
 
         place = self._places[name]
-        memory = memoryview(piece.view(torch.uint8).numpy())
+        memory = piece.view(torch.uint8).numpy().data
         offset = place.offset + start * DTYPES[place.info.dtype][1]
         while memory:
             count = os.pwrite(self._files[place.shard], memory, offset)

@@ -1,0 +1,1 @@
+"""Merging: recipe → plan → tensors."""

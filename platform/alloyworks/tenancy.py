@@ -56,12 +56,14 @@ def setting(name: str, cast: str = "uuid") -> str:
     return f"nullif(current_setting('alloy.{name}', true), '')::{cast}"
 
 
-def isolate(table: str, *, also_visible: str = "false") -> migrations.RunSQL:
-    """Turns row-level security on for a table with an `organisation_id`.
+def isolate(
+    table: str, *, also_visible: str = "false", column: str = "organisation_id"
+) -> migrations.RunSQL:
+    """Turns row-level security on for a table whose `column` says the organisation.
 
     `also_visible` is an SQL condition that opens further rows for reading, never for writing.
     """
-    own = f"organisation_id = {setting('organisation')}"
+    own = f"{column} = {setting('organisation')}"
     return migrations.RunSQL(
         f"""
         ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
@@ -75,4 +77,32 @@ def isolate(table: str, *, also_visible: str = "false") -> migrations.RunSQL:
         ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
         ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;
         """,
+    )
+
+
+def refer_inside(table: str, column: str, parent: str) -> migrations.RunSQL:
+    """Refuses a reference to another organisation's row.
+
+    PostgreSQL checks foreign keys without regard to policies, so a plain key would link tenants
+    and tell whether a foreign id exists. This trigger looks as the writer does, and says of an
+    invisible row what it says of a missing one. Rows without an organisation are everybody's.
+    """
+    name = f"inside_{column}"
+    return migrations.RunSQL(
+        f"""
+        CREATE FUNCTION {table}_{name}() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF NOT EXISTS (
+                SELECT FROM {parent} WHERE id = NEW.{column}
+                AND (organisation_id = NEW.organisation_id OR organisation_id IS NULL)
+            ) THEN
+                RAISE foreign_key_violation
+                USING MESSAGE = format('{table}.{column}: no {parent} %s', NEW.{column});
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER {name} BEFORE INSERT OR UPDATE OF {column} ON {table}
+        FOR EACH ROW WHEN (NEW.{column} IS NOT NULL) EXECUTE FUNCTION {table}_{name}();
+        """,
+        f"DROP TRIGGER {name} ON {table}; DROP FUNCTION {table}_{name}();",
     )

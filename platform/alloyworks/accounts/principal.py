@@ -32,8 +32,6 @@ def principal_of(request: HttpRequest, action: Action) -> Principal:
     """
     principal: Principal | None = getattr(request, "principal", None)
     if principal is None:
-        raise Unauthenticated(
-            "Sign in, or send an API key as `Authorization: Bearer alloy_…`."
-        )
+        raise Unauthenticated("Sign in, or send an API key as `Authorization: Bearer alloy_…`.")
     principal.require(action)
     return principal

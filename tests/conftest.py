@@ -1,0 +1,31 @@
+"""The servers behind the tests; nothing starts unless a test needs the database."""
+
+import atexit
+import os
+from collections.abc import Iterator
+
+import django
+import pytest
+from django.conf import settings
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests import servers
+
+# At import, because the conftest files below this one import models.
+STATE = servers.arrange()
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+django.setup()
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    atexit.register(servers.end, STATE)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Instead of pytest-django's: a copy of a database that `prepare_database` made."""
+    from django.db import connections
+
+    servers.use(STATE)
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()
+        connections["default"].close_pool()

@@ -55,11 +55,16 @@ def start(
     """Brings the stack up, or finds it up. A `tied` stack stops when this process dies."""
     state = State(state_dir)
     state.prepare()
+    _let_end(state)
     was_up = is_up(state)
     if not was_up and port and not folder.is_free(port):
         raise Conflict(f"Port {port} is in use; choose another with --port, or leave it out.")
     process = None if was_up else _spawn(state, port, tied)
-    _await(state, process, progress)
+    try:
+        _await(state, process, progress)
+    except StackError:
+        stop(state_dir)
+        raise
     return Running(facts(state)["url"], environment(state_dir), state_dir, was_up)
 
 
@@ -119,6 +124,15 @@ def _supervisor(state: State) -> Mark | None:
     return mark if mark.alive() else None
 
 
+def _let_end(state: State) -> None:
+    """Waits for a stack that is on its way down."""
+    deadline = time.monotonic() + START_SECONDS
+    while is_up(state) and facts(state).get("phase") in ("stopping", "stopped", "failed"):
+        if time.monotonic() > deadline:
+            raise StackError(f"The stack of {state.dir} does not end; `alloy down` ends it.")
+        time.sleep(0.1)
+
+
 def _spawn(state: State, port: int | None, tied: bool) -> subprocess.Popen[bytes]:
     words = [str(state.dir), *([str(port)] if port else [])]
     command = services.python("alloyworks.embedded.supervisor", *words)
@@ -140,7 +154,6 @@ def _await(state: State, process: subprocess.Popen[bytes] | None, progress: Prog
             words = processes.tail(state.log("supervisor"))
             raise StackError(f"The stack stopped while it started.\n{words}".strip())
         time.sleep(0.1)
-    stop(state.dir)
     raise StackError(f"Not ready after {START_SECONDS:.0f} s; the logs are in {state.logs}.")
 
 

@@ -152,5 +152,7 @@ def _port(known: int | None) -> int:
 
 def _web_port(known: int | None) -> int:
     """Near the usual port, so that a person can remember it."""
-    candidates = [known] if known else []
-    return next(port for port in (*candidates, *range(WEB_PORT, 65_536)) if is_free(port))
+    port = known or WEB_PORT
+    while not is_free(port):
+        port = WEB_PORT if port < WEB_PORT else port + 1
+    return port

@@ -159,9 +159,12 @@ def test_a_job_outlives_the_supervisor_but_not_alloy_down(up, folder):
 def test_a_port_in_use_is_refused_with_the_way_out(tmp_path):
     from http.server import HTTPServer, SimpleHTTPRequestHandler
 
-    with HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
-        with pytest.raises(Conflict, match="--port"):
-            stack.start(tmp_path, server.server_port)
+    local = ("127.0.0.1", 0)
+    with (
+        HTTPServer(local, SimpleHTTPRequestHandler) as server,
+        pytest.raises(Conflict, match="--port"),
+    ):
+        stack.start(tmp_path, server.server_port)
 
 
 def test_ctrl_c_in_the_foreground_leaves_nothing_behind(folder):

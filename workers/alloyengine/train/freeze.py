@@ -1,0 +1,76 @@
+"""Which parameters a tuning trains, and the model prepared for it."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from alloyengine.checkpoint import Checkpoint
+from alloyengine.errors import InputError
+from alloyengine.report import Reporter
+from alloyengine.spec.train import SpectrumTuning, Tuning
+from alloyengine.spectrum.scan import scan
+from alloyengine.spectrum.select import select, snr_report
+
+Parameters = dict[str, torch.nn.Parameter]
+
+
+def freeze(model: Any, tuning: Tuning, base: Path, report: Reporter) -> Parameters:
+    """Leaves only the tuned parameters with gradients, and returns them by name."""
+    wanted = None
+    if isinstance(tuning, SpectrumTuning):
+        wanted = _selected(tuning, base, report)
+        wanted |= _embeddings(model) if tuning.train_embeddings else set()
+    trained = {}
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(wanted is None or name in wanted)
+        if parameter.requires_grad:
+            trained[name] = parameter
+    _check_names(wanted or set(), trained, base)
+    _shrink_frozen(model)
+    return trained
+
+
+def _selected(tuning: SpectrumTuning, base: Path, report: Reporter) -> set[str]:
+    scored = scan(base, report)
+    report.report("snr", snr_report(scored, tuning.percent))
+    chosen = {item.module.tensor for item in select(scored, tuning.percent)}
+    if not chosen:
+        layers = len({item.module.layer for item in scored})
+        raise InputError(
+            "nothing_selected",
+            f"tuning.percent = {tuning.percent:g} of {layers} layers is less than one module.",
+            f"Use at least {100 / layers:.3g}.",
+        )
+    report.log(f"Spectrum trains {len(chosen)} of {len(scored)} modules.")
+    return chosen
+
+
+def _embeddings(model: Any) -> set[str]:
+    ends = {id(end.weight) for end in (model.get_input_embeddings(), model.get_output_embeddings())}
+    return {name for name, parameter in model.named_parameters() if id(parameter) in ends}
+
+
+def _check_names(wanted: set[str], trained: Parameters, base: Path) -> None:
+    """What is trained must be found again in the checkpoint, or it could not be saved."""
+    with Checkpoint.open(base) as checkpoint:
+        lost = sorted((wanted - trained.keys()) | (trained.keys() - set(checkpoint.names)))
+    if lost:
+        raise InputError(
+            "parameter_names",
+            f"{lost[0]} is named differently in the checkpoint than in the loaded model.",
+            "Load and save the model once with this version of transformers.",
+        )
+
+
+def _shrink_frozen(model: Any) -> None:
+    """Frozen matrices in the type they are multiplied in: no cast at every step.
+
+    Embeddings stay in fp32, and with them the stream of activations between layers.
+    """
+    ends = {id(model.get_input_embeddings()), id(model.get_output_embeddings())}
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear) and id(module) not in ends:
+            for parameter in module.parameters(recurse=False):
+                if not parameter.requires_grad:
+                    parameter.data = parameter.data.to(torch.bfloat16)

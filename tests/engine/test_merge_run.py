@@ -6,8 +6,8 @@ import torch
 from safetensors.torch import load_file
 
 from alloyengine.errors import InputError, Stopped
-from alloyengine.merge.run import run
 from alloyengine.merge.recipe import parse
+from alloyengine.merge.run import run
 from alloyengine.report import Silent
 from alloyengine.spec.merge import MergeSpec
 from tests.engine.tiny import tiny_llama

@@ -1,0 +1,141 @@
+"""A small real HTTP server that speaks the runner protocol, with storage beside it."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from uuid import uuid4
+
+PART = 50_000
+
+
+class Standin:
+    """What the platform was told, and switches for what it answers."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self.token = url, "secret"
+        self.assignment: dict[str, Any] = {}
+        self.events: dict[int, dict[str, Any]] = {}
+        self.finish: dict[str, Any] | None = None
+        self.storage: dict[str, bytes] = {}
+        self.stop = self.stale = self.down = False
+        self.multipart = False
+        self.beats = 0
+
+    def assign(self, spec: dict[str, Any], inputs: dict[str, Path]) -> None:
+        self.assignment = {
+            "job": str(uuid4()),
+            "attempt": 1,
+            "spec": spec,
+            "inputs": [self._input(reference, path) for reference, path in inputs.items()],
+        }
+
+    def said(self, kind: str) -> list[dict[str, Any]]:
+        bodies = [event["body"] for _, event in sorted(self.events.items())]
+        return [body for body in bodies if body["type"] == kind]
+
+    def _input(self, reference: str, folder: Path) -> dict[str, Any]:
+        files = [self._file(reference, path) for path in folder.iterdir()]
+        return {"reference": reference, "kind": "model", "name": reference, "files": files}
+
+    def _file(self, reference: str, path: Path) -> dict[str, Any]:
+        key, data = f"inputs/{reference}/{path.name}", path.read_bytes()
+        self.storage[key] = data
+        return {
+            "path": path.name,
+            "size": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "url": f"{self.url}/storage/{key}",
+        }
+
+
+@contextmanager
+def standin() -> Iterator[Standin]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    state = Standin(f"http://127.0.0.1:{server.server_port}")
+    server.state = state  # type: ignore[attr-defined]
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    @property
+    def state(self) -> Standin:
+        return self.server.state  # type: ignore[attr-defined, no-any-return]
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/storage/"):
+            data = self.state.storage.get(self.path.removeprefix("/storage/"))
+            self._send(200 if data is not None else 404, data or b"")
+        else:
+            self._answer(None)
+
+    def do_PUT(self) -> None:
+        data = self._body()
+        self.state.storage[self.path.removeprefix("/storage/")] = data
+        self._send(200, b"", {"ETag": hashlib.md5(data).hexdigest()})
+
+    def do_POST(self) -> None:
+        self._answer(json.loads(self._body()))
+
+    def _answer(self, body: Any) -> None:
+        state = self.state
+        if self.headers["Authorization"] != f"Bearer {state.token}":
+            return self._send(401)
+        if state.down:
+            return self._send(503)
+        if state.stale:
+            return self._send(409)
+        step = self.path.removeprefix("/runner/v1/").replace("/", "_")
+        answer = getattr(self, f"_{step}")(body)
+        return self._send(200, json.dumps(answer).encode())
+
+    def _assignment(self, _: None) -> Any:
+        return self.state.assignment
+
+    def _events(self, batch: Any) -> Any:
+        self.state.beats += 1
+        self.state.events |= {event["seq"]: event for event in batch["events"]}
+        return {"stop": self.state.stop}
+
+    def _uploads(self, facts: Any) -> Any:
+        url = f"{self.state.url}/storage/out/{facts['path']}"
+        if not self.state.multipart or facts["size"] <= PART:
+            return {"urls": [url]}
+        count = -(-facts["size"] // PART)
+        urls = [f"{url}.{number}" for number in range(count)]
+        return {"urls": urls, "part_size": PART, "upload_id": "upload"}
+
+    def _uploads_complete(self, parts: Any) -> Any:
+        keys = [f"out/{parts['path']}.{number}" for number in range(len(parts["etags"]))]
+        pieces = [self.state.storage.pop(key) for key in keys]
+        assert parts["etags"] == [hashlib.md5(piece).hexdigest() for piece in pieces]
+        self.state.storage[f"out/{parts['path']}"] = b"".join(pieces)
+        return {"stop": False}
+
+    def _finish(self, finish: Any) -> Any:
+        self.state.finish = finish
+        return {"stop": False}
+
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers["Content-Length"]))
+
+    def _send(self, status: int, data: bytes = b"", headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(data)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: Any) -> None: ...

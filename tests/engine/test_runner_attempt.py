@@ -1,0 +1,200 @@
+"""Whole attempts: the real runner, its real child, a real server, tiny models."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine.platform_standin import Standin, standin
+
+MERGE = {
+    "kind": "merge",
+    "recipe": {
+        "merge_method": "linear",
+        "models": [
+            {"model": "first", "parameters": {"weight": 0.5}},
+            {"model": "second", "parameters": {"weight": 0.5}},
+        ],
+    },
+}
+
+
+@pytest.fixture
+def platform(three_llamas: dict[str, Path]) -> Iterator[Standin]:
+    with standin() as server:
+        server.assign(MERGE, three_llamas)
+        yield server
+
+
+@pytest.fixture
+def start(platform: Standin, tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Starts the runner as an executor does."""
+    token = tmp_path / "token"
+    token.write_text(platform.token)
+    ours = {
+        "ALLOY_RUNNER_URL": platform.url,
+        "ALLOY_RUNNER_TOKEN_FILE": str(token),
+        "ALLOY_RUNNER_SCRATCH": str(tmp_path / "scratch"),
+    }
+    started = []
+
+    def runner(**more: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "alloyengine.runner"]
+        started.append(subprocess.Popen(command, env=os.environ | ours | more))
+        return started[-1]
+
+    yield runner
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.02)
+
+
+def children(process: subprocess.Popen[bytes]) -> list[int]:
+    tasks = Path(f"/proc/{process.pid}/task")
+    return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+@pytest.mark.parametrize("multipart", [False, True])
+def test_a_merge_is_fetched_run_uploaded_and_finished(platform, start, tmp_path, multipart):
+    platform.multipart = multipart
+    assert start().wait(60) == 0
+    assert platform.finish["result"]["facts"]["architecture"] == "LlamaForCausalLM"
+    manifest = {file["path"]: file for file in platform.finish["files"]}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= manifest.keys()
+    for path, file in manifest.items():
+        data = platform.storage[f"out/{path}"]
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (file["size"], file["sha256"])
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_events_arrive_in_order_and_progress_is_complete(platform, start):
+    assert start().wait(60) == 0
+    assert list(platform.events) == list(range(len(platform.events)))
+    last = {event["phase"]: event for event in platform.said("progress")}
+    assert {"Fetching inputs", "Merging", "Uploading results"} == last.keys()
+    assert all(event["done"] == event["total"] for event in last.values())
+    assert any("linear of 2 models" in event["message"] for event in platform.said("log"))
+
+
+def test_a_users_mistake_is_told_with_its_remedy(platform, start, three_llamas):
+    (three_llamas["second"] / "evil.bin").touch()
+    platform.assign(MERGE, three_llamas)
+    assert start().wait(60) == 0
+    failure = platform.finish["failure"]
+    assert (failure["code"], failure["fault"]) == ("model_pickle", "user")
+    assert failure["remedy"].startswith("Save the model as safetensors")
+
+
+def test_an_engine_that_breaks_is_our_fault_and_shows_no_path(platform, start, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nif 'alloyengine.runner.child' in ' '.join(sys.orig_argv):\n"
+        "    raise SystemExit('/somewhere/private/thing.py exploded')\n"
+    )
+    assert start(PYTHONPATH=str(tmp_path)).wait(60) == 0
+    failure = platform.finish["failure"]
+    assert (failure["code"], failure["fault"]) == ("engine_failed", "platform")
+    assert "thing.py exploded" in failure["message"]
+    assert "private" not in failure["message"]
+
+
+SLOW = (
+    "import time, sys\nif 'alloyengine.runner.child' in ' '.join(sys.orig_argv): time.sleep(60)\n"
+)
+
+
+@pytest.fixture
+def slow(start, tmp_path) -> subprocess.Popen[bytes]:
+    """A runner whose engine sleeps for a minute before it begins."""
+    (tmp_path / "sitecustomize.py").write_text(SLOW)
+    runner = start(PYTHONPATH=str(tmp_path))
+    until(lambda: children(runner))
+    return runner
+
+
+def test_an_engine_that_is_killed_is_explained(platform, slow):
+    os.kill(children(slow)[0], signal.SIGKILL)
+    assert slow.wait(60) == 0
+    failure = platform.finish["failure"]
+    assert (failure["code"], failure["fault"]) == ("killed", "capacity")
+    assert "ran out of memory" in failure["message"]
+
+
+def test_an_order_to_stop_is_obeyed(platform, slow):
+    platform.stop = True
+    assert slow.wait(30) == 0
+    assert platform.finish["stopped"] is True
+
+
+def test_a_machine_that_wants_its_room_back_is_obeyed(platform, slow):
+    slow.terminate()
+    assert slow.wait(30) == 0
+    assert platform.finish["failure"]["code"] == "evicted"
+
+
+def test_a_stale_attempt_ends_at_once_and_says_nothing(platform, slow, tmp_path):
+    [engine] = children(slow)
+    platform.stale = True
+    assert slow.wait(30) == 3
+    assert platform.finish is None
+    assert not alive(engine)
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_a_network_outage_does_not_touch_the_engine(platform, slow):
+    [engine] = children(slow)
+    platform.down = True
+    time.sleep(2)
+    assert alive(engine)
+    before = platform.beats
+    platform.down = False
+    until(lambda: platform.beats > before)
+    platform.stop = True
+    assert slow.wait(30) == 0
+    assert platform.finish["stopped"] is True
+
+
+def test_the_engine_dies_with_its_agent(start, tmp_path):
+    runner = start()
+    until(lambda: children(runner))
+    [engine] = children(runner)
+    runner.kill()
+    until(lambda: not alive(engine), seconds=30)
+
+
+def test_a_runner_with_a_wrong_token_gives_up(platform, start):
+    platform.token = "another"
+    assert start().wait(30) == 1
+
+
+@pytest.mark.parametrize("change", [b"", b"x"])
+def test_an_input_that_changed_on_the_way_is_refused(platform, start, change: bytes):
+    platform.storage["inputs/first/config.json"] = change
+    assert start().wait(60) == 0
+    failure = platform.finish["failure"]
+    assert (failure["code"], failure["fault"]) == ("transfer_failed", "platform")
+    assert "http" not in failure["message"]
+
+
+def test_an_input_that_is_gone_is_told_without_its_secret_url(platform, start):
+    del platform.storage["inputs/first/config.json"]
+    assert start().wait(60) == 0
+    message = platform.finish["failure"]["message"]
+    assert message == "config.json could not be fetched: storage answered 404."

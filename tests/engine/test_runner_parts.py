@@ -1,0 +1,105 @@
+from pathlib import Path
+
+import httpx
+import pytest
+
+from alloyengine.runner.deaths import explain
+from alloyengine.runner.outbox import Outbox
+from alloyengine.runner.pace import Pace
+from alloyengine.runner.retry import delays, persistently
+from alloyengine.spec.protocol import LogEvent, ProgressEvent
+
+
+def progress(done: int, phase: str = "Merging") -> ProgressEvent:
+    return ProgressEvent(phase=phase, done=done, total=10)
+
+
+def test_a_batch_is_sent_again_until_it_is_delivered():
+    outbox = Outbox()
+    outbox.add(LogEvent(message="a"))
+    first = outbox.take()
+    outbox.add(LogEvent(message="b"))
+    assert [event.seq for event in outbox.take()] == [0, 1]
+    assert outbox.take()[0] == first[0]
+    outbox.delivered()
+    assert not outbox
+
+
+def test_newer_progress_replaces_older_of_its_phase_alone():
+    outbox = Outbox()
+    for event in (progress(1), progress(2), progress(1, "Uploading"), progress(3)):
+        outbox.add(event)
+    assert [event.body.done for event in outbox.take()] == [2, 1, 3]
+
+
+def test_what_was_sent_is_not_replaced():
+    outbox = Outbox()
+    outbox.add(progress(1))
+    outbox.take()
+    outbox.add(progress(2))
+    assert [(event.seq, event.body.done) for event in outbox.take()] == [(0, 1), (1, 2)]
+
+
+def test_a_platform_away_for_long_costs_old_events_not_memory():
+    outbox = Outbox()
+    for number in range(30_000):
+        outbox.add(LogEvent(message=str(number)))
+    assert outbox.take()[0].body.message == "10000"
+
+
+def test_time_left_follows_the_pace_of_the_phase():
+    now = iter([0.0, 0.0, 4.0, 10.0, 10.0])
+    pace = Pace(clock=lambda: next(now))
+    assert pace.with_time_left(progress(0)).seconds_left is None
+    assert pace.with_time_left(progress(2)).seconds_left == 16.0
+    assert pace.with_time_left(progress(0, "Uploading")).seconds_left is None
+
+
+def test_delays_grow_to_a_limit():
+    waits = delays(longest=5)
+    found = [next(waits) for _ in range(20)]
+    assert 0.1 <= found[0] <= 0.3
+    assert all(2.5 <= wait <= 7.5 for wait in found[-5:])
+
+
+@pytest.mark.parametrize(("status", "tries"), [(503, 3), (404, 1)])
+def test_only_what_may_pass_is_tried_again(status: int, tries: int):
+    seen = []
+
+    def action() -> None:
+        seen.append(1)
+        if len(seen) < 3:
+            response = httpx.Response(status, request=httpx.Request("GET", "http://x"))
+            response.raise_for_status()
+
+    if tries == 1:
+        with pytest.raises(httpx.HTTPStatusError):
+            persistently(action, 10, lambda: None)
+    else:
+        persistently(action, 10, lambda: None)
+    assert len(seen) == tries
+
+
+def test_patience_ends():
+    def action() -> None:
+        raise httpx.ConnectError("no")
+
+    with pytest.raises(httpx.ConnectError):
+        persistently(action, 0.01, lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("returncode", "oom", "code", "fault"),
+    [
+        (-9, True, "out_of_memory", "capacity"),
+        (-9, False, "killed", "capacity"),
+        (-11, False, "engine_failed", "platform"),
+        (1, False, "engine_failed", "platform"),
+    ],
+)
+def test_a_death_has_a_name(tmp_path: Path, returncode: int, oom: bool, code: str, fault: str):
+    log = tmp_path / "log"
+    log.write_text('File "/home/someone/lib/x.py", line 3\nValueError: broken')
+    failure = explain(returncode, log, oom)
+    assert (failure.code, failure.fault) == (code, fault)
+    assert "/home" not in failure.message

@@ -1,0 +1,57 @@
+"""One attempt, start to end: fetch, run, upload, finish. Imports no torch."""
+
+from pathlib import Path
+from threading import Event
+
+from alloyengine.runner.client import Platform
+from alloyengine.runner.engine import run_engine
+from alloyengine.runner.fetch import TransferError, fetch
+from alloyengine.runner.heart import Heart, StopOrdered
+from alloyengine.runner.messages import Done, Failed, LastWord, Work
+from alloyengine.runner.upload import upload
+from alloyengine.spec.protocol import Assignment, Failure, Finish
+
+_STOPPED = Failure(code="stopped", fault="user", message="Stopped by order.")
+_EVICTED = Failure(
+    code="evicted", fault="capacity", message="The machine asked the job to make room."
+)
+
+
+def run_attempt(platform: Platform, scratch: Path, leaving: Event) -> None:
+    """Ends with the platform told how it went. Raises StaleAttempt.
+
+    `leaving` is set when this machine wants its room back.
+    """
+    assignment = platform.assignment()
+    with Heart(platform, leaving) as heart:
+        finish = _attempt(assignment, platform, scratch, heart)
+        heart.flush()
+    platform.finish(finish)
+
+
+def _attempt(assignment: Assignment, platform: Platform, scratch: Path, heart: Heart) -> Finish:
+    out = scratch / "out"
+    try:
+        inputs = fetch(assignment.inputs, scratch / "inputs", heart)
+        work = Work(spec=assignment.spec, inputs=inputs, out=out)
+        last_word = run_engine(work, scratch, heart)
+        if isinstance(last_word, Done):
+            return Finish(result=last_word.result, files=upload(out, platform, heart))
+        heart.check()
+        return _without_result(last_word)
+    except StopOrdered:
+        return _stopped(heart)
+    except TransferError as error:
+        failure = Failure(code="transfer_failed", fault="platform", message=str(error))
+        return Finish(failure=failure)
+
+
+def _stopped(heart: Heart) -> Finish:
+    ordered = heart.stop_ordered.is_set()
+    return Finish(failure=_STOPPED if ordered else _EVICTED, stopped=ordered)
+
+
+def _without_result(last_word: LastWord) -> Finish:
+    """An engine that ends on SIGTERM though nobody ordered it was evicted."""
+    failure = last_word.failure if isinstance(last_word, Failed) else _EVICTED
+    return Finish(failure=failure)

@@ -1,0 +1,103 @@
+"""The engine's process: `python -m alloyengine.runner.child WORK_FILE EVENTS_FD`.
+
+Runs one job and says what happens as JSON lines on the inherited pipe. SIGTERM asks it to stop.
+It ends by itself when the agent, at the other end of its standard input, is gone.
+"""
+
+import math
+import os
+import signal
+import sys
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any, BinaryIO
+
+from pydantic import BaseModel
+
+from alloyengine.errors import CapacityError, InputError, Stopped
+from alloyengine.execute import execute
+from alloyengine.report import Level
+from alloyengine.runner.messages import Done, Failed, LastWord, Obeyed, Work
+from alloyengine.spec.protocol import Failure, LogEvent, MetricEvent, ProgressEvent, ReportEvent
+
+_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
+
+
+class PipeReporter:
+    """A Reporter that writes each piece of news as one line."""
+
+    def __init__(self, pipe: BinaryIO, stop: Event) -> None:
+        self._pipe, self._stop, self._lock = pipe, stop, Lock()
+
+    def log(self, message: str, level: Level = "info") -> None:
+        self.say(LogEvent(message=message[:8192], level=level))
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        self.say(ProgressEvent(phase=phase[:80], done=done, total=total))
+
+    def metric(self, name: str, step: int, value: float) -> None:
+        if math.isfinite(value):
+            self.say(MetricEvent(name=name, step=step, value=value))
+        else:
+            self.log(f"{name} is {value} at step {step}", "warning")
+
+    def report(self, name: str, data: dict[str, Any]) -> None:
+        self.say(ReportEvent(name=name, data=data))
+
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def say(self, news: BaseModel) -> None:
+        with self._lock:
+            self._pipe.write(news.model_dump_json().encode() + b"\n")
+            self._pipe.flush()
+
+
+def main() -> None:
+    stop = Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    Thread(target=_end_with_agent, daemon=True).start()
+    work = Work.model_validate_json(Path(sys.argv[1]).read_bytes())
+    with os.fdopen(int(sys.argv[2]), "wb") as pipe:
+        reporter = PipeReporter(pipe, stop)
+        reporter.say(_last_word(work, reporter))
+
+
+def _last_word(work: Work, reporter: PipeReporter) -> LastWord:
+    try:
+        return Done(result=execute(work.spec, dict(work.inputs), work.out, reporter))
+    except Stopped:
+        return Obeyed()
+    except InputError as error:
+        return _failed(error.code, "user", error.message, error.remedy)
+    except CapacityError as error:
+        return _failed(error.code, "capacity", error.message, error.remedy)
+    except (MemoryError, RuntimeError) as error:
+        # torch tells a failed allocation as a RuntimeError with words in it.
+        if isinstance(error, RuntimeError) and not _ran_out(error):
+            raise
+        return _failed(
+            "out_of_memory",
+            "capacity",
+            "The machine's memory did not suffice.",
+            "Use a smaller batch, shorter examples, or a larger machine.",
+        )
+
+
+def _ran_out(error: RuntimeError) -> bool:
+    return any(words in str(error).lower() for words in _MEMORY)
+
+
+def _failed(code: str, fault: Any, message: str, remedy: str) -> Failed:
+    return Failed(failure=Failure(code=code, fault=fault, message=message, remedy=remedy))
+
+
+def _end_with_agent() -> None:
+    # Raw reads: a daemon thread inside sys.stdin's lock would abort the exit of Python.
+    while os.read(0, 1024):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

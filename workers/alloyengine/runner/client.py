@@ -1,0 +1,68 @@
+"""The platform's runner API, as the agent sees it (see spec/protocol.py)."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel
+
+from alloyengine.runner.retry import persistently
+from alloyengine.spec.protocol import (
+    Assignment,
+    EventBatch,
+    FileFacts,
+    Finish,
+    Orders,
+    UploadParts,
+    UploadPlan,
+)
+
+Answer = TypeVar("Answer", bound=BaseModel)
+_PATIENCE = 900.0  # seconds; by then a reconciler has long opened the next attempt
+
+
+class StaleAttempt(Exception):
+    """A later attempt was opened, or the job ended: stop at once, upload nothing more."""
+
+
+class Platform:
+    """One attempt's line to the platform. Safe to use from several threads."""
+
+    def __init__(self, url: str, token: str) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        self._http = httpx.Client(
+            base_url=f"{url.rstrip('/')}/runner/v1", headers=headers, timeout=20
+        )
+
+    def assignment(self) -> Assignment:
+        return self._patiently(lambda: self._call(Assignment, "GET", "/assignment"))
+
+    def events(self, batch: EventBatch) -> Orders:
+        """One try only: the next heartbeat carries what this one could not."""
+        return self._call(Orders, "POST", "/events", batch)
+
+    def plan_upload(self, facts: FileFacts) -> UploadPlan:
+        return self._patiently(lambda: self._call(UploadPlan, "POST", "/uploads", facts))
+
+    def complete_upload(self, parts: UploadParts) -> Orders:
+        return self._patiently(lambda: self._call(Orders, "POST", "/uploads/complete", parts))
+
+    def finish(self, finish: Finish) -> Orders:
+        return self._patiently(lambda: self._call(Orders, "POST", "/finish", finish))
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _patiently(self, call: Callable[[], Answer]) -> Answer:
+        return persistently(call, _PATIENCE, check=lambda: None)
+
+    def _call(
+        self, answer: type[Answer], verb: str, path: str, body: BaseModel | None = None
+    ) -> Answer:
+        content = body.model_dump_json() if body else None
+        headers = {"Content-Type": "application/json"} if body else {}
+        response = self._http.request(verb, path, content=content, headers=headers)
+        if response.status_code == httpx.codes.CONFLICT:
+            raise StaleAttempt
+        response.raise_for_status()
+        return answer.model_validate_json(response.content)

@@ -1,0 +1,84 @@
+"""Beats once a second: sends what happened, hears what to do."""
+
+import time
+from threading import Event, Lock, Thread
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from alloyengine.runner.client import Platform, StaleAttempt
+from alloyengine.runner.outbox import Outbox
+from alloyengine.runner.retry import delays, may_pass
+from alloyengine.spec.protocol import EventBatch
+
+INTERVAL = 1.0
+
+
+class Heart:
+    """A thread of its own, so that no download and no tensor operation delays a beat."""
+
+    def __init__(self, platform: Platform, leaving: Event) -> None:
+        self.outbox = Outbox()
+        self.stop_ordered, self.stale, self.leaving = Event(), Event(), leaving
+        self._platform, self._sending, self._closing = platform, Lock(), Event()
+        self._thread = Thread(target=self._beat_on, name="heart", daemon=True)
+
+    def check(self) -> None:
+        """Raises StaleAttempt, or StopOrdered when platform or machine want an end."""
+        if self.stale.is_set():
+            raise StaleAttempt
+        if self.stop_ordered.is_set() or self.leaving.is_set():
+            raise StopOrdered
+
+    def flush(self, patience: float = 60.0) -> None:
+        """Sends all that waits. What the platform can't hear for so long is lost."""
+        deadline = time.monotonic() + patience
+        waits = delays()
+        while self.outbox and not self.stale.is_set() and time.monotonic() < deadline:
+            if not self._beat():
+                time.sleep(next(waits))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closing.set()
+        self._thread.join()
+
+    def _beat_on(self) -> None:
+        waits = delays()
+        pause = 0.0
+        while not self._closing.wait(pause) and not self.stale.is_set():
+            if self._beat():
+                waits, pause = delays(), INTERVAL
+            else:
+                pause = next(waits)
+
+    def _beat(self) -> bool:
+        """False when the platform could not be reached."""
+        with self._sending:
+            try:
+                orders = self._platform.events(EventBatch(events=self.outbox.take()))
+            except StaleAttempt:
+                self.stale.set()
+                return True
+            except httpx.HTTPError as error:
+                # Events the platform calls wrong would be called wrong for ever.
+                if not may_pass(error):
+                    self.outbox.delivered()
+                return False
+            self.outbox.delivered()
+            if orders.stop:
+                self.stop_ordered.set()
+            return True
+
+
+class StopOrdered(Exception):
+    """The job was cancelled, or this machine wants its room back."""

@@ -1,0 +1,83 @@
+"""Sends what a job made to storage."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+
+from alloyengine.runner.client import Platform
+from alloyengine.runner.fetch import TransferError
+from alloyengine.runner.heart import Heart
+from alloyengine.runner.retry import persistently
+from alloyengine.spec.protocol import FileFacts, ProgressEvent, UploadParts, UploadPlan
+
+_CHUNK = 1 << 20
+_PATIENCE = 600.0
+
+
+def upload(folder: Path, platform: Platform, heart: Heart) -> list[FileFacts]:
+    """The manifest. Raises TransferError, StaleAttempt, StopOrdered."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    total = sum(path.stat().st_size for path in paths)
+    manifest: list[FileFacts] = []
+    with httpx.Client(timeout=120) as http:
+        for path in paths:
+            heart.check()
+            facts = _facts(path, path.relative_to(folder).as_posix())
+            _send(http, path, facts, platform, heart.check)
+            manifest.append(facts)
+            done = sum(file.size for file in manifest)
+            heart.outbox.add(ProgressEvent(phase="Uploading results", done=done, total=total))
+    return manifest
+
+
+def _facts(path: Path, name: str) -> FileFacts:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileFacts(path=name, size=path.stat().st_size, sha256=digest)
+
+
+def _send(
+    http: httpx.Client,
+    path: Path,
+    facts: FileFacts,
+    platform: Platform,
+    check: Callable[[], None],
+) -> None:
+    plan = platform.plan_upload(facts)
+    etags = []
+    for url, start, size in _parts(plan, facts.size):
+        try:
+            etags.append(persistently(lambda: _put(http, url, path, start, size), _PATIENCE, check))  # noqa: B023
+        except httpx.HTTPStatusError as error:
+            status = error.response.status_code
+            raise TransferError(f"{facts.path}: storage answered {status}.") from error
+        except httpx.HTTPError as error:
+            raise TransferError(f"{facts.path}: {type(error).__name__}.") from error
+    if plan.upload_id is not None:
+        parts = UploadParts(path=facts.path, upload_id=plan.upload_id, etags=etags)
+        platform.complete_upload(parts)
+
+
+def _parts(plan: UploadPlan, size: int) -> Iterator[tuple[str, int, int]]:
+    """URL, first byte and length of every request."""
+    part = plan.part_size or size
+    for number, url in enumerate(plan.urls):
+        start = number * part
+        yield url, start, min(part, size - start)
+
+
+def _put(http: httpx.Client, url: str, path: Path, start: int, size: int) -> str:
+    headers = {"Content-Length": str(size)}
+    response = http.put(url, content=_read(path, start, size), headers=headers)
+    response.raise_for_status()
+    return str(response.headers.get("ETag", ""))
+
+
+def _read(path: Path, start: int, size: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        file.seek(start)
+        while size > 0 and (chunk := file.read(min(size, _CHUNK))):
+            size -= len(chunk)
+            yield chunk

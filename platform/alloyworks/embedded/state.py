@@ -52,7 +52,8 @@ class State:
     def prepare(self) -> None:
         """Makes the folders. Only the outermost may be crossed by PostgreSQL's user."""
         self.dir.mkdir(mode=0o711, parents=True, exist_ok=True)
-        for folder in (self.objects, self.objects / BUCKET, self.mails, self.logs, self.run):
+        ours = (self.objects, self.objects / BUCKET, self.mails, self.logs, self.run)
+        for folder in (*ours, self.dir / "static"):
             folder.mkdir(mode=0o700, exist_ok=True)
 
     def secrets(self) -> dict[str, str]:

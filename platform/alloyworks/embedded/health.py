@@ -43,8 +43,12 @@ def page(url: str) -> None:
 def worker(broker_url: str) -> None:
     from celery import Celery
 
-    with Celery(broker=broker_url, set_as_current=False) as app:
-        if not app.control.ping(timeout=1.5, limit=1):
+    # A connection of its own: the pool would hand out one to a broker that is gone.
+    with (
+        Celery(broker=broker_url, set_as_current=False) as app,
+        app.connection_for_write() as connection,
+    ):
+        if not app.control.ping(timeout=1.5, limit=1, connection=connection):
             raise RuntimeError("no worker answers")
 
 

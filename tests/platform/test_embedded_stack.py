@@ -153,7 +153,7 @@ def test_a_job_outlives_the_supervisor_but_not_alloy_down(up, folder):
         until(lambda: not stack.is_up(State(folder)), 30)
         assert job.poll() is None
         stack.stop(folder)
-        assert job.wait(timeout=5) == -signal.SIGTERM
+        assert job.poll() is not None
 
 
 def test_a_port_in_use_is_refused_with_the_way_out(tmp_path):

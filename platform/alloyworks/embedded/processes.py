@@ -95,7 +95,8 @@ def runners(scratch_below: Path) -> list[Mark]:
     """Job runners whose scratch folder lies in this state folder, wherever they were started."""
     found = []
     for process in psutil.process_iter(["pid", "create_time", "cmdline"]):
-        if "alloyengine.runner" not in (process.info["cmdline"] or []):
+        words = process.info["cmdline"] or []
+        if not any(word.startswith("alloyengine.runner") for word in words):
             continue
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             scratch = Path(process.environ().get("ALLOY_RUNNER_SCRATCH", "/"))

@@ -139,7 +139,9 @@ def _prepare(ours: State, environment: dict[str, str]) -> None:
         connection.execute("SELECT pg_reload_conf()")
     postgres.create_database(port, password)
     command = services.python("django", "prepare_database")
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd="/")
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, cwd="/", check=False
+    )
     if done.returncode:
         raise RuntimeError(f"prepare_database failed:\n{done.stderr}")
 

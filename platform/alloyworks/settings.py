@@ -21,6 +21,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "django_htmx",
+    "ninja",  # the assets of its documentation page; without it they come from a CDN
     "alloyworks.accounts",
     "alloyworks.catalog",
     "alloyworks.jobs",
@@ -33,6 +34,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "alloyworks.web.middleware.ContentSecurityPolicy",
+    "alloyworks.api.problems.ProblemShape",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -42,6 +44,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "alloyworks.accounts.middleware.TenantMiddleware",
+    "alloyworks.api.idempotency.Idempotency",
 ]
 
 ROOT_URLCONF = "alloyworks.urls"

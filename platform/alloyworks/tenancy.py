@@ -29,12 +29,10 @@ def scope(
     with transaction.atomic():
         before = _settings()
         _set([str(value or "") for value in wanted])
-        try:
-            yield
-        finally:
-            # After an SQL error the transaction is aborted and its settings go with it.
-            if not connection.needs_rollback:
-                _set(before)
+        yield
+        # An exception comes past here, and takes the settings back with the transaction.
+        if not connection.needs_rollback:
+            _set(before)
 
 
 def _settings() -> list[str]:

@@ -1,14 +1,16 @@
 """Every address of the deployment."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from alloyworks.api.app import api
+from alloyworks.api.problems import unknown
 from alloyworks.health import healthz
 from alloyworks.jobs.runner_api import runner_api
 
 urlpatterns = [
     path("healthz", healthz),
     path("api/v1/", api.urls),
+    re_path(r"^api/", unknown),
     path("runner/v1/", runner_api.urls),
     path("accounts/", include("alloyworks.accounts.urls")),
     path("accounts/", include("allauth.account.urls")),

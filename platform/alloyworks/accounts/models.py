@@ -91,3 +91,21 @@ class ApiKey(TenantModel):
     last_used_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+
+class IdempotencyKey(TenantModel):
+    """A finished POST of the API and its answer, written in the transaction that did the work."""
+
+    created_by = models.ForeignKey(User, on_delete=models.CASCADE)
+    key = models.CharField(max_length=200)
+    fingerprint = models.CharField(max_length=64)  # SHA-256 of what was asked
+    status = models.PositiveSmallIntegerField()
+    body = models.TextField(null=True)  # null: it held a secret, which is not kept
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "created_by", "key"], name="one_idempotency_key"
+            )
+        ]
+        indexes = [models.Index(fields=["organisation", "created_at"])]

@@ -39,3 +39,14 @@ ALLOWED: dict[Role, frozenset[Action]] = {
     Role.ADMIN: _MEMBER | {"members.manage", "organisation.edit"},
     Role.OWNER: frozenset(get_args(Action)),
 }
+
+RANK = [Role.VIEWER, Role.MEMBER, Role.ADMIN, Role.OWNER]
+
+
+def weaker(one: Role, other: Role) -> Role:
+    return min(one, other, key=RANK.index)
+
+
+def roles_up_to(role: Role) -> list[Role]:
+    """What somebody of this role may give to others: nothing above their own."""
+    return RANK[: RANK.index(role) + 1]

@@ -1,8 +1,10 @@
 """Making people and their organisations."""
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import transaction
 
 from alloyworks.accounts.models import Membership, Organisation, Role, User
 from alloyworks.accounts.principal import Principal
@@ -19,15 +21,19 @@ def register(organisation: str, email: str, password: str, name: str = "") -> Pr
         return found(register_person(email, password, name), organisation)
 
 
-def register_person(email: str, password: str, name: str = "") -> User:
+def register_person(email: str, password: str, name: str = "", *, verified: bool = False) -> User:
     """A new person, who belongs nowhere yet."""
+    email = email.strip().lower()
     refuse_bad(email, password)
-    if User.objects.filter(email=email.lower()).exists():
+    if User.objects.filter(email=email).exists():
         raise Conflict(
             "There is an account with this e-mail address already.",
             [FieldError(["email"], f"{email} is taken.", "Sign in, or use another address.")],
         )
-    return User.objects.create_user(email, password, name.strip())
+    with transaction.atomic():
+        user = User.objects.create_user(email, password, name.strip())
+        EmailAddress.objects.create(user=user, email=email, primary=True, verified=verified)
+    return user
 
 
 def found(user: User, name: str) -> Principal:

@@ -1,24 +1,25 @@
 """REST API v1: the routers, put together. One file a noun; business rules live in the apps."""
 
-from django.http import HttpRequest
 from ninja import NinjaAPI
 
-from alloyworks.api import datasets, jobs, models, organisation, problems
+from alloyworks.api import datasets, jobs, models, organisation, problems, signup
+from alloyworks.api.auth import ApiKey, Session
+from alloyworks.api.openapi import DOCS, DocumentedApi
+from alloyworks.api.parser import StrictJson
 
-api = NinjaAPI(
+api: NinjaAPI = DocumentedApi(
     title="Alloyworks",
     version="1.0.0",
     urls_namespace="api-v1",
     openapi_url="/openapi.json",
     description="Train, merge, evaluate and serve small language models.",
+    auth=[ApiKey(), Session()],
+    parser=StrictJson(),
+    docs=DOCS,
 )
-api.add_router("/organisation", organisation.router)
-api.add_router("/datasets", datasets.router)
-api.add_router("/models", models.router)
-api.add_router("/jobs", jobs.router)
+api.add_router("/signup", signup.router, tags=["Organisation"])
+api.add_router("/organisation", organisation.router, tags=["Organisation"])
+api.add_router("/datasets", datasets.router, tags=["Datasets"])
+api.add_router("/models", models.router, tags=["Models"])
+api.add_router("/jobs", jobs.router, tags=["Jobs"])
 problems.install(api)
-
-
-def unknown(request: HttpRequest) -> None:
-    """Unknown paths below /api/ get the same problem shape."""
-    raise problems.no_route(request.path)

@@ -62,18 +62,18 @@ def assistant_spans(messages: Messages, tokenizer: Any) -> tuple[str, list[Span]
     Found by rendering every prefix, so that any template works. A template that rewrites
     earlier turns (dropping their reasoning, say) leaves only the turns it keeps as they were.
     """
-    text = _render(messages, tokenizer)
+    text = render(messages, tokenizer)
     spans = []
     for index, message in enumerate(messages):
         if message["role"] == "assistant":
-            before = _render(messages[:index], tokenizer, answer_next=True)
-            after = _render(messages[: index + 1], tokenizer).rstrip()
+            before = render(messages[:index], tokenizer, answer_next=True)
+            after = render(messages[: index + 1], tokenizer).rstrip()
             if text.startswith(after) and after.startswith(before):
                 spans.append((len(before), len(after)))
     return text, spans
 
 
-def _render(messages: Messages, tokenizer: Any, answer_next: bool = False) -> str:
+def render(messages: Messages, tokenizer: Any, answer_next: bool = False) -> str:
     if not tokenizer.chat_template:
         raise InputError(
             "no_chat_template",

@@ -49,7 +49,7 @@ class Config(BaseSettings):
 def load() -> Config:
     """The configuration of this process; exits with one line a fault when it is wrong."""
     try:
-        return Config()  # type: ignore[call-arg]  # read from the environment
+        return Config()  # every field comes from the environment
     except ValidationError as error:
         lines = [f"ALLOY_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
         raise SystemExit("Settings are wrong:\n  " + "\n  ".join(lines)) from None

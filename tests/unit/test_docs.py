@@ -8,9 +8,13 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_operator_guide_lists_every_setting_and_no_other() -> None:
     source = (ROOT / "platform/alloyworks/config.py").read_text()
-    settings = {f"ALLOY_{name.upper()}" for name in re.findall(r"^    (\w+): ", source, re.MULTILINE)}
+    settings = {
+        f"ALLOY_{name.upper()}" for name in re.findall(r"^    (\w+): ", source, re.MULTILINE)
+    }
 
-    listed = set(re.findall(r"^\| `(ALLOY_\w+)`", (ROOT / "docs/operator.md").read_text(), re.MULTILINE))
+    listed = set(
+        re.findall(r"^\| `(ALLOY_\w+)`", (ROOT / "docs/operator.md").read_text(), re.MULTILINE)
+    )
 
     assert listed == settings
 

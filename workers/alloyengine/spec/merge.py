@@ -49,9 +49,7 @@ class MergeSpec(Spec):
 
     def inputs(self) -> list[InputRef]:
         refs = [
-            InputRef(
-                loc=("recipe", "models", i, "model"), kind="model", reference=entry.model
-            )
+            InputRef(loc=("recipe", "models", i, "model"), kind="model", reference=entry.model)
             for i, entry in enumerate(self.recipe.models)
         ]
         if self.recipe.base_model is not None:

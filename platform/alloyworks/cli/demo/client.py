@@ -3,7 +3,7 @@
 import io
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import httpx
@@ -33,7 +33,7 @@ class Client:
         token = self._call("POST", "/signup", json=body)["api_key"]
         self.http.headers["Authorization"] = f"Bearer {token}"
 
-    def upload(self, name: str, rows: Iterable[Json]) -> str:
+    def upload(self, name: str, rows: Iterable[Mapping[str, Any]]) -> str:
         """A dataset of JSON lines; the answer is its id."""
         text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
         file = (f"{name}.jsonl", io.BytesIO(text.encode()), "application/jsonl")

@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Router
+from ninja import Router, Status
 from pydantic import BaseModel, Field
 
 from alloyworks.accounts import invitations, keys, members
@@ -95,9 +95,9 @@ def change_role(request: HttpRequest, user_id: UUID, body: RoleIn) -> MemberOut:
 @router.delete(
     "/members/{user_id}", response={204: None, **PROBLEMS}, summary="Remove a member, or leave"
 )
-def remove_member(request: HttpRequest, user_id: UUID) -> tuple[int, None]:
+def remove_member(request: HttpRequest, user_id: UUID) -> Status[None]:
     members.remove(principal_of(request, "members.view"), user_id)
-    return 204, None
+    return Status(204, None)
 
 
 @router.get(
@@ -112,10 +112,10 @@ def list_invitations(
 
 
 @router.post("/invitations", response={201: InvitationOut, **PROBLEMS}, summary="Invite somebody")
-def invite(request: HttpRequest, body: InvitationIn) -> tuple[int, InvitationOut]:
+def invite(request: HttpRequest, body: InvitationIn) -> Status[InvitationOut]:
     """Mails a link that works for seven days, once."""
     principal = principal_of(request, "members.manage")
-    return 201, invitation_out(invitations.invite(principal, body.email, body.role))
+    return Status(201, invitation_out(invitations.invite(principal, body.email, body.role)))
 
 
 @router.delete(
@@ -123,9 +123,9 @@ def invite(request: HttpRequest, body: InvitationIn) -> tuple[int, InvitationOut
     response={204: None, **PROBLEMS},
     summary="Withdraw an invitation",
 )
-def withdraw_invitation(request: HttpRequest, invitation_id: UUID) -> tuple[int, None]:
+def withdraw_invitation(request: HttpRequest, invitation_id: UUID) -> Status[None]:
     invitations.withdraw(principal_of(request, "members.manage"), invitation_id)
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/keys", response={200: Page[KeyOut], **PROBLEMS}, summary="List API keys")
@@ -137,17 +137,17 @@ def list_keys(request: HttpRequest, cursor: Cursor = None, limit: Limit = 50) ->
 
 
 @router.post("/keys", response={201: NewKeyOut, **PROBLEMS}, summary="Make an API key")
-def create_key(request: HttpRequest, response: HttpResponse, body: KeyIn) -> tuple[int, NewKeyOut]:
+def create_key(request: HttpRequest, response: HttpResponse, body: KeyIn) -> Status[NewKeyOut]:
     principal = principal_of(request, "keys.manage")
     key, token = keys.create(principal, body.name, body.role, body.expires_at)
     response["Cache-Control"] = "no-store"
-    return 201, NewKeyOut(**key_out(key).model_dump(), api_key=token)
+    return Status(201, NewKeyOut(**key_out(key).model_dump(), api_key=token))
 
 
 @router.delete("/keys/{key_id}", response={204: None, **PROBLEMS}, summary="Revoke an API key")
-def revoke_key(request: HttpRequest, key_id: UUID) -> tuple[int, None]:
+def revoke_key(request: HttpRequest, key_id: UUID) -> Status[None]:
     keys.revoke(principal_of(request, "keys.manage"), key_id)
-    return 204, None
+    return Status(204, None)
 
 
 def member_out(row: Membership) -> MemberOut:

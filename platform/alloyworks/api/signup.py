@@ -4,7 +4,7 @@ from uuid import UUID
 
 from allauth.core import ratelimit
 from django.http import HttpRequest, HttpResponse
-from ninja import Router
+from ninja import Router, Status
 from pydantic import BaseModel, Field
 
 from alloyworks.accounts import keys, signup
@@ -29,7 +29,7 @@ class SignedUp(BaseModel):
 
 
 @router.post("", auth=None, response={201: SignedUp, **PROBLEMS}, summary="Sign up")
-def sign_up(request: HttpRequest, response: HttpResponse, body: SignUp) -> tuple[int, SignedUp]:
+def sign_up(request: HttpRequest, response: HttpResponse, body: SignUp) -> Status[SignedUp]:
     """Makes a person, their organisation and its first API key, which has the role owner."""
     if not ratelimit.consume(request, action="signup"):
         raise TooMany("Too many sign-ups from this address; try again in a minute.")
@@ -38,6 +38,7 @@ def sign_up(request: HttpRequest, response: HttpResponse, body: SignUp) -> tuple
         with scope(principal.organisation.id, principal.user.id):
             _, token = keys.create(principal, "Made at sign-up", principal.role)
     response["Cache-Control"] = "no-store"
-    return 201, SignedUp(
+    answer = SignedUp(
         organisation_id=principal.organisation.id, user_id=principal.user.id, api_key=token
     )
+    return Status(201, answer)

@@ -109,6 +109,5 @@ def _without_settings() -> dict[str, str]:
 
 
 def _node_path() -> dict[str, str]:
-    """Node of the machine, or the one among the packages."""
-    path = os.environ.get("PATH", "")
-    return {} if shutil.which("npm") else {"PATH": f"{BIN}{os.pathsep}{path}"}
+    """Puts the Node that came with the packages before the machine's."""
+    return {"PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}

@@ -65,6 +65,7 @@ def start(
     except StackError:
         stop(state_dir)
         raise
+    was_up = was_up or (process is not None and process.poll() == supervisor.ALREADY_RUNNING)
     return Running(facts(state)["url"], environment(state_dir), state_dir, was_up)
 
 
@@ -87,17 +88,17 @@ def status(state_dir: Path) -> list[Health]:
     state = State(state_dir)
     if not is_up(state):
         return []
-    given = os.environ
-    wanted = services.stores(state, given) + services.own(state, environment(state_dir))
-    known = facts(state)["children"]
-    return [_health(service, known.get(service.name)) for service in wanted]
+    known, env = facts(state)["children"], environment(state_dir)
+    wanted = services.stores(state, {}) + services.own(state, env)
+    return [_health(service, known[service.name]) for service in wanted if service.name in known]
 
 
 def environment(state_dir: Path) -> dict[str, str]:
-    """The ALLOY_… variables of the stack of this folder."""
-    if not State(state_dir).ports():
+    """The ALLOY_… variables that the stack of this folder was last started with."""
+    found: dict[str, str] = read_json(State(state_dir).run / "environment.json")
+    if not found:
         raise Conflict(f"There is no stack in {state_dir}; start one with `alloy up`.")
-    return folder.environment(State(state_dir), os.environ)
+    return found
 
 
 def facts(state: State) -> dict[str, Any]:
@@ -164,11 +165,11 @@ def _news(state: State, process: subprocess.Popen[bytes] | None) -> dict[str, An
     return now if ours or (now and _supervisor(state)) else {}
 
 
-def _health(service: services.Service, known: Mapping[str, Any] | None) -> Health:
-    pid = known["mark"]["pid"] if known and known["mark"] else None
+def _health(service: services.Service, known: Mapping[str, Any]) -> Health:
+    pid = known["mark"]["pid"] if known["mark"] else None
     problem = ""
     try:
         service.check()
     except Exception as error:  # noqa: BLE001  # whatever it is, the user is told
         problem = f"{type(error).__name__}: {error}"
-    return Health(service.name, pid, known["restarts"] if known else 0, problem)
+    return Health(service.name, pid, known["restarts"], problem)

@@ -86,7 +86,9 @@ class Child:
 class Supervisor:
     def __init__(self, state: State, given: Mapping[str, str]) -> None:
         self.state, self.given = state, given
-        self.environment = {**given, **environment(state, given)}
+        ours = environment(state, given)
+        write_json(state.run / "environment.json", ours)  # for commands in other shells
+        self.environment = {**given, **ours}
         self.children: list[Child] = []
         self.phase, self.problem, self.stopping = "starting", "", False
         self.last_rotation = time.monotonic()

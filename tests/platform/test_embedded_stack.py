@@ -176,3 +176,17 @@ def test_ctrl_c_in_the_foreground_leaves_nothing_behind(folder):
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 130
     assert processes_of(folder) == []
+
+
+def test_two_starts_at_once_make_one_stack(folder):
+    stack.stop(folder)
+    code = "import sys; from alloyengine.cli.main import main; main()"
+    words = [sys.executable, "-P", "-c", code, "up", "--detach", "--state", str(folder)]
+    both = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    shown = [process.communicate(timeout=120)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sum("Already up" in words for words in shown) == 1
+    assert (
+        len([p for p in processes_of(folder) if "alloyworks.embedded.supervisor" in p.cmdline()])
+        == 1
+    )

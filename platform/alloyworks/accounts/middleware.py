@@ -52,13 +52,13 @@ def _from_session(request: HttpRequest) -> Principal | None:
 
 def _membership(user: User, organisation: str | None) -> Membership | None:
     mine = Membership.objects.filter(user=user).select_related("organisation").order_by("id")
-    chosen = mine.filter(organisation_id=organisation).first() if _is_id(organisation) else None
+    wanted = _id(organisation)
+    chosen = mine.filter(organisation_id=wanted).first() if wanted else None
     return chosen or mine.first()
 
 
-def _is_id(text: str | None) -> bool:
+def _id(text: str | None) -> UUID | None:
     try:
-        UUID(text or "")
+        return UUID(text or "")
     except ValueError:
-        return False
-    return True
+        return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from django import forms
@@ -24,22 +24,19 @@ from alloyworks.accounts.principal import Principal, principal_of
 from alloyworks.accounts.roles import roles_up_to
 from alloyworks.errors import Problem, Unauthenticated
 
-Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
-View = Callable[Concatenate[HttpRequest, Arguments], HttpResponse]
+View = Callable[..., HttpResponse]
 
 
-def says_problems(back_to: str) -> Callable[[View[Arguments]], View[Arguments]]:
+def says_problems(back_to: str) -> Callable[[View], View]:
     """A problem of the view is undone, and said on the page that it came from."""
 
-    def around(view: View[Arguments]) -> View[Arguments]:
+    def around(view: View) -> View:
         @wraps(view)
-        def wrapped(
-            request: HttpRequest, *args: Arguments.args, **kwargs: Arguments.kwargs
-        ) -> HttpResponse:
+        def wrapped(request: HttpRequest, **route: UUID) -> HttpResponse:
             try:
                 with transaction.atomic():
-                    return view(request, *args, **kwargs)
+                    return view(request, **route)
             except Unauthenticated:
                 raise
             except Problem as problem:
@@ -96,7 +93,8 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """What the mailed link opens: join as who is signed in, or make an account and join."""
     found = invitations.look_up(token)
     user = request.user if isinstance(request.user, User) else None
-    form = JoinForm(request.POST or None) if user is None else forms.Form(request.POST or None)
+    data = request.POST if request.method == "POST" else None
+    form = JoinForm(data) if user is None else forms.Form(data)
     if request.method == "POST" and form.is_valid():
 
         def join() -> Principal:

@@ -73,3 +73,18 @@ def test_it_refuses_a_role_that_policies_do_not_hold(empty: str, role: str, powe
 
 def test_it_refuses_to_run_the_app_as_the_owner(empty: str) -> None:
     assert "pass by row-level security" in prepare(empty, urlsplit(empty).username or "").stderr
+
+
+def test_the_owner_need_not_be_a_superuser(empty: str, role: str) -> None:
+    owner, name = f"{role}_owner", urlsplit(empty).path.lstrip("/")
+    with psycopg.connect(empty, autocommit=True) as server:
+        server.execute(f"CREATE ROLE {owner} LOGIN PASSWORD 'pw' CREATEROLE")
+        server.execute(f"GRANT alloy_queue TO {owner}")  # made by the other test databases
+        server.execute(f"ALTER DATABASE {name} OWNER TO {owner}")
+        try:
+            done = prepare(f"postgresql://{owner}:pw@{empty.split('@')[1]}", role)
+            assert done.returncode == 0, done.stderr
+        finally:
+            server.execute(f"REASSIGN OWNED BY {owner} TO CURRENT_USER")
+            server.execute(f"DROP OWNED BY {role}, {owner}")
+            server.execute(f"DROP ROLE {owner}")

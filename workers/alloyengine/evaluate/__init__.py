@@ -1,0 +1,1 @@
+"""Evaluation: models × test sets, scored by exact match or perplexity."""

@@ -82,13 +82,12 @@ def status(
 
 def start(console: Console, folder: Path, port: int | None, *, tied: bool) -> stack.Running:
     """Starts the stack with a progress display, and says where things are."""
-    began = time.monotonic()
-    done: set[str] = set()
+    began, was_up, done = time.monotonic(), stack.is_up(State(folder)), set[str]()
     with console.status("Starting") as display:
 
         def progress(facts: dict[str, Any]) -> None:
             for name, child in facts.get("children", {}).items():
-                if child["ready"] and name not in done:
+                if child["ready"] and name not in done and not was_up:
                     done.add(name)
                     console.print(f"  [green]✓[/] {name:10}{time.monotonic() - began:5.1f} s")
             if phase := PHASES.get(facts.get("phase", "")):

@@ -101,7 +101,8 @@ def worker(environment: Mapping[str, str]) -> Service:
     options = ["--concurrency=2", "--without-gossip", "--without-mingle", "--loglevel=INFO"]
     command = python("celery", "-A", "alloyworks.celery", "worker", "-n", "alloy@local", *options)
     url = environment["ALLOY_BROKER_URL"]
-    return Service("worker", command, check=lambda: health.worker(url))
+    # Tasks are short and idempotent: what is cut off is delivered again.
+    return Service("worker", command, check=lambda: health.worker(url), patience=2)
 
 
 def beat(state: State) -> Service:

@@ -19,6 +19,12 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     atexit.register(servers.end, STATE)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Workers inherit the environment; this would load their settings before `arrange`."""
+    del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Instead of pytest-django's: a copy of a database that `prepare_database` made."""

@@ -32,6 +32,8 @@ PATIENCE = 60.0
 
 def arrange() -> State:
     """Sets the ALLOY_… variables before Django reads them; starts nothing."""
+    if "alloyworks.settings" in sys.modules:
+        raise RuntimeError("Django's settings are loaded too early: unset DJANGO_SETTINGS_MODULE.")
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker is None:
         for name in [name for name in os.environ if name.startswith("ALLOY_")]:
@@ -43,6 +45,7 @@ def arrange() -> State:
         os.environ |= state.environment(ours, {})
         os.environ["ALLOY_TEST_SESSION"] = str(os.getpid())
     ours = State(Path(os.environ["ALLOY_STATE_DIR"]))
+    os.environ["DJANGO_SETTINGS_MODULE"] = "alloyworks.settings"
     number = int((worker or "gw0").removeprefix("gw"))
     for name in ("ALLOY_DATABASE_URL", "ALLOY_DATABASE_OWNER_URL"):
         os.environ[name] = os.environ[name].rsplit("/", 1)[0] + f"/{DATABASE}_{number}"

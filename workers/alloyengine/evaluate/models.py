@@ -28,7 +28,9 @@ def load(path: Path) -> Loaded:
     found = facts(path)
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # it would draw over our own
     device = "cuda" if torch.cuda.is_available() else "cpu"
     native = device == "cuda" or (found.dtype == "bfloat16" and _cpu_has_bfloat16())
     dtype = "auto" if native else torch.float32

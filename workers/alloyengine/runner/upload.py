@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -48,8 +49,9 @@ def _send(
     plan = platform.plan_upload(facts)
     etags = []
     for url, start, size in _parts(plan, facts.size):
+        put = partial(_put, http, url, path, start, size)
         try:
-            etags.append(persistently(lambda: _put(http, url, path, start, size), _PATIENCE, check))  # noqa: B023
+            etags.append(persistently(put, _PATIENCE, check))
         except httpx.HTTPStatusError as error:
             status = error.response.status_code
             raise TransferError(f"{facts.path}: storage answered {status}.") from error

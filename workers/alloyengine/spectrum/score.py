@@ -26,13 +26,14 @@ def snr(weight: Tensor) -> float:
 
 def singular_values(weight: Tensor) -> Tensor:
     """fp32, descending. Eigenvalues of the smaller Gram matrix: several times faster than an
-    SVD; taken in fp64, which keeps scores within 2e-6 of it.
+    SVD. Taken in fp64, which keeps scores within 2e-6 of it.
     """
     wide = weight.to(torch.float64)
     gram = wide @ wide.T if wide.shape[0] <= wide.shape[1] else wide.T @ wide
-    return torch.linalg.eigvalsh(gram).clamp_min(0).sqrt().flip(0).to(torch.float32)
+    squares: Tensor = torch.linalg.eigvalsh(gram)
+    return squares.clamp_min(0).sqrt().flip(0).to(torch.float32)
 
 
 def _sigma(values: Tensor) -> Tensor:
-    low, high = torch.quantile(values, values.new_tensor([0.25, 0.75]))
-    return (high - low) / IQR_OF_NORMAL
+    spread: Tensor = torch.quantile(values, 0.75) - torch.quantile(values, 0.25)
+    return spread / IQR_OF_NORMAL

@@ -1,0 +1,26 @@
+"""`alloy train`: one training job on this machine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alloyengine.cli.console import ConsoleReporter
+from alloyengine.cli.specs import read_spec
+from alloyengine.spec.train import TrainSpec
+
+
+def train(
+    spec: Annotated[Path, typer.Argument(help="YAML; model and dataset are paths beside it")],
+    out: Annotated[Path, typer.Argument(help="New folder for the trained model")],
+) -> None:
+    """Fine-tune a model as a spec says."""
+    read, inputs = read_spec(TrainSpec, spec)
+    from alloyengine.train.run import run
+
+    with ConsoleReporter() as report:
+        result = run(read, inputs, out, report)
+        report.log(
+            f"{result.steps} steps over {result.tokens} tokens, final loss "
+            f"{result.final_loss:.4f}. The model is in {out}."
+        )

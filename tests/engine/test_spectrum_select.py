@@ -10,16 +10,18 @@ from alloyengine.spectrum.modules import Module, Scored, modules_of
 from alloyengine.spectrum.select import select, snr_report
 
 # mlp.down_proj of SmolLM-135M, layer 0 to 29, as the paper's authors publish it.
-SMOLLM = (
-    [0.3481, 0.1739, 0.2220, 0.2430, 0.2340, 0.1969, 0.2075, 0.2027, 0.1783, 0.2017]
-    + [0.1370, 0.1370, 0.1397, 0.0848, 0.1044, 0.1077, 0.0886, 0.1020, 0.1391, 0.1575]
-    + [0.1542, 0.1315, 0.1301, 0.1901, 0.2379, 0.2370, 0.2233, 0.2480, 0.2759, 0.1646]
-)
+SMOLLM = [
+    *(0.3481, 0.1739, 0.2220, 0.2430, 0.2340, 0.1969, 0.2075, 0.2027, 0.1783, 0.2017),
+    *(0.1370, 0.1370, 0.1397, 0.0848, 0.1044, 0.1077, 0.0886, 0.1020, 0.1391, 0.1575),
+    *(0.1542, 0.1315, 0.1301, 0.1901, 0.2379, 0.2370, 0.2233, 0.2480, 0.2759, 0.1646),
+]
 
 
 def scored(kind: str, ratios: list[float]) -> list[Scored]:
-    names = ((f"model.layers.{layer}.{kind}", layer) for layer in range(len(ratios)))
-    return [Scored(Module(name, kind, layer), snr) for (name, layer), snr in zip(names, ratios)]
+    return [
+        Scored(Module(f"model.layers.{layer}.{kind}", kind, layer), snr)
+        for layer, snr in enumerate(ratios)
+    ]
 
 
 def layers(chosen: list[Scored]) -> list[int]:

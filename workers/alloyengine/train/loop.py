@@ -53,8 +53,9 @@ def fit(
             group["lr"] = rate
         optimiser.zero_grad(set_to_none=True)
         loss = backward(model, batch)
-        _check(loss, step, spec)
-        torch.nn.utils.clip_grad_norm_(trained, LONGEST_GRADIENT)
+        _check("loss", loss, step, spec)
+        norm = torch.nn.utils.clip_grad_norm_(trained, LONGEST_GRADIENT)
+        _check("gradient", float(norm), step, spec)
         optimiser.step()
         recent.append(loss)
         size = sum(len(example.tokens) for example in batch)
@@ -99,10 +100,10 @@ def _loss_sum(model: Any, part: Part) -> Tensor:
     return cross_entropy(answer.logits[learned].float(), wanted[learned], reduction="sum")
 
 
-def _check(loss: float, step: int, spec: TrainSpec) -> None:
-    if not math.isfinite(loss):
+def _check(name: str, value: float, step: int, spec: TrainSpec) -> None:
+    if not math.isfinite(value):
         raise InputError(
             "training_diverged",
-            f"The loss became {loss} at step {step}.",
+            f"The {name} became {value} at step {step}.",
             f"Lower learning_rate (now {spec.learning_rate:g}) or raise warmup_ratio.",
         )

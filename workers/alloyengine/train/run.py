@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from alloyengine.checkpoint import Checkpoint, facts
 from alloyengine.report import Reporter
@@ -45,6 +46,7 @@ def run(spec: TrainSpec, inputs: dict[str, Path], out: Path, report: Reporter) -
 
 def load(base: Path) -> Any:
     """In fp32: small updates would be lost in the rounding of bf16 weights."""
+    disable_progress_bar()
     model = AutoModelForCausalLM.from_pretrained(
         base, dtype=torch.float32, local_files_only=True, use_safetensors=True
     )

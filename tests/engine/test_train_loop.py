@@ -1,0 +1,124 @@
+from itertools import pairwise, repeat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import AutoModelForCausalLM
+
+from alloyengine.errors import InputError, Stopped
+from alloyengine.report import Silent
+from alloyengine.spec.train import TrainSpec
+from alloyengine.train import batches
+from alloyengine.train.encode import IGNORED, Example
+from alloyengine.train.loop import PHASE, backward, fit, schedule
+
+BATCH = [
+    Example([5, 6, 7, 8], [IGNORED, IGNORED, 7, 8]),
+    Example([9, 10, 11, 12, 13, 14], [IGNORED, IGNORED, IGNORED, IGNORED, 13, 14]),
+]
+SPEC = TrainSpec(model="m", dataset="d", learning_rate=1e-2)
+
+
+class Watching(Silent):
+    def __init__(self, stop_after: int = 1_000) -> None:
+        self.metrics: dict[str, list[float]] = {}
+        self.steps: list[tuple[str, int, int]] = []
+        self.stop_after = stop_after
+
+    def metric(self, name: str, step: int, value: float) -> None:
+        self.metrics.setdefault(name, []).append(value)
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        self.steps.append((phase, done, total))
+
+    def stopping(self) -> bool:
+        return len(self.steps) >= self.stop_after
+
+
+@pytest.fixture
+def model(llama: Path) -> Any:
+    return AutoModelForCausalLM.from_pretrained(llama, dtype=torch.float32)
+
+
+def alone(model: Any, example: Example) -> torch.Tensor:
+    """The plain way: all logits of one unpadded example, summed loss of its learned tokens."""
+    logits = model(torch.tensor([example.tokens])).logits[0, :-1]
+    targets = torch.tensor(example.targets[1:])
+    return cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")
+
+
+def test_the_loss_is_the_mean_over_learned_tokens_alone(model: Any):
+    expected = sum(alone(model, example).item() for example in BATCH) / 4
+    assert backward(model, BATCH) == pytest.approx(expected, rel=1e-2)
+
+
+def test_gradients_are_those_of_the_plain_loss(model: Any):
+    backward(model, BATCH)
+    weight = model.model.layers[0].mlp.up_proj.weight
+    found, weight.grad = weight.grad, None
+    (sum(alone(model, example) for example in BATCH) / 4).backward()
+    assert torch.cosine_similarity(found.flatten(), weight.grad.flatten(), dim=0) > 0.999
+
+
+def test_a_batch_in_parts_learns_the_same(model: Any, monkeypatch: pytest.MonkeyPatch):
+    weight = model.model.layers[0].mlp.up_proj.weight
+    whole = backward(model, BATCH)
+    expected, weight.grad = weight.grad, None
+    monkeypatch.setattr(batches, "PART_TOKENS", 6)
+    assert backward(model, BATCH) == pytest.approx(whole, rel=1e-3)
+    assert torch.cosine_similarity(weight.grad.flatten(), expected.flatten(), dim=0) > 0.999
+
+
+def test_training_learns_the_batch_by_heart(model: Any):
+    report = Watching()
+    fitted = fit(model, list(model.parameters()), repeat(BATCH), 40, SPEC, report)
+    assert report.metrics["loss"][0] > 3
+    assert fitted.loss < 0.5
+    assert (fitted.steps, fitted.tokens) == (40, 400)
+
+
+def test_every_step_is_reported(model: Any):
+    report = Watching()
+    fit(model, list(model.parameters()), repeat(BATCH), 3, SPEC, report)
+    assert report.steps == [(PHASE, 1, 3), (PHASE, 2, 3), (PHASE, 3, 3)]
+    assert {name: len(values) for name, values in report.metrics.items()} == {
+        "loss": 3,
+        "learning_rate": 3,
+        "tokens_per_second": 3,
+    }
+
+
+def test_an_order_to_stop_is_obeyed_between_steps(model: Any):
+    report = Watching(stop_after=2)
+    with pytest.raises(Stopped, match="before step 3"):
+        fit(model, list(model.parameters()), repeat(BATCH), 9, SPEC, report)
+
+
+def test_a_loss_that_is_no_number_ends_training_with_advice(model: Any):
+    model.get_input_embeddings().weight.data[5] = torch.nan
+    with pytest.raises(
+        InputError, match=r"loss became nan at step 1\. Lower learning_rate \(now 0\.01\)"
+    ):
+        fit(model, list(model.parameters()), repeat(BATCH), 2, SPEC, Silent())
+
+
+def test_a_gradient_that_is_no_number_never_reaches_the_weights(model: Any):
+    weight = model.model.layers[0].mlp.up_proj.weight
+    weight.register_hook(lambda gradient: gradient * torch.inf)
+    with pytest.raises(InputError, match=r"gradient became (inf|nan) at step 1"):
+        fit(model, [weight], repeat(BATCH), 2, SPEC, Silent())
+    assert weight.isfinite().all()
+
+
+def test_the_rate_climbs_then_falls_in_straight_lines():
+    rates = [schedule(step, 10, 0.2) for step in range(1, 11)]
+    assert rates[:2] == [0.5, 1.0]
+    falls = [before - after for before, after in pairwise(rates[1:])]
+    assert falls == pytest.approx([1 / 9] * 8)
+    assert rates[-1] == pytest.approx(1 / 9)
+
+
+def test_a_single_step_has_the_full_rate():
+    assert schedule(1, 1, 0.1) == 1.0

@@ -25,6 +25,7 @@ class Job(TenantModel):
     spec = models.JSONField()
     state = models.CharField(max_length=16, choices=JobState.choices)
     attempt_number = models.PositiveIntegerField(default=0)  # the fencing token
+    attempt_limit = models.PositiveIntegerField()  # the last attempt that opens by itself
     not_before = models.DateTimeField(null=True)  # back-off before the next attempt
     cancel_requested_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)

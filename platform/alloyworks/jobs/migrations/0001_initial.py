@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
                 ('spec', models.JSONField()),
                 ('state', models.CharField(choices=[('waiting', 'Waiting'), ('queued', 'Queued'), ('starting', 'Starting'), ('running', 'Running'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], max_length=16)),
                 ('attempt_number', models.PositiveIntegerField(default=0)),
+                ('attempt_limit', models.PositiveIntegerField()),
                 ('not_before', models.DateTimeField(null=True)),
                 ('cancel_requested_at', models.DateTimeField(null=True)),
                 ('started_at', models.DateTimeField(null=True)),

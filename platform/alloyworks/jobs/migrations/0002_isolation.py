@@ -44,7 +44,9 @@ TRANSITIONS = """
             ('starting', 'running'), ('starting', 'queued'), ('starting', 'succeeded'),
             ('starting', 'failed'), ('starting', 'cancelled'),
             ('running', 'queued'), ('running', 'succeeded'), ('running', 'failed'),
-            ('running', 'cancelled')
+            ('running', 'cancelled'),
+            ('failed', 'queued'), ('failed', 'waiting'),
+            ('cancelled', 'queued'), ('cancelled', 'waiting')
         ) THEN
             RAISE check_violation
             USING MESSAGE = format('job %s: %s can''t become %s', OLD.id, OLD.state, NEW.state);

@@ -1,0 +1,5 @@
+"""datasets: to come."""
+
+from ninja import Router
+
+router = Router()

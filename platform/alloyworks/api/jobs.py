@@ -1,0 +1,5 @@
+"""jobs: to come."""
+
+from ninja import Router
+
+router = Router()

@@ -1,0 +1,5 @@
+"""models: to come."""
+
+from ninja import Router
+
+router = Router()

@@ -1,0 +1,90 @@
+"""Datasets: made from an upload, found, deleted."""
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from alloyworks.accounts.principal import Principal
+from alloyworks.catalog import manifest, names, usage
+from alloyworks.catalog.ingest.lines import Source
+from alloyworks.catalog.ingest.pipeline import Ingested, ingest
+from alloyworks.catalog.manifest import Download
+from alloyworks.catalog.models import Dataset
+from alloyworks.errors import NotFound
+from alloyworks.ids import new_id
+from alloyworks.jobs.models import JobInput
+from alloyworks.storage import keys, objects
+
+FILES = ("train.jsonl", "test.jsonl")
+
+
+def create(
+    principal: Principal, name: str, filename: str, stream: Source, test_percent: int = 10
+) -> Dataset:
+    """Checks and stores an uploaded JSONL or CSV file. Invalid tells what is wrong, line by line.
+
+    All or nothing: a row in the database, and both files of it in storage.
+    """
+    principal.require("datasets.create")
+    name = names.checked(name)
+    with tempfile.TemporaryDirectory(prefix="alloy-dataset-") as folder:
+        found = ingest(stream, filename, Path(folder), test_percent)
+        return _store(principal, name, Path(folder), found)
+
+
+def datasets_of(principal: Principal) -> QuerySet[Dataset]:
+    principal.require("datasets.view")
+    return Dataset.objects.filter(organisation=principal.organisation)
+
+
+def get(principal: Principal, dataset_id: UUID) -> Dataset:
+    found = datasets_of(principal).filter(id=dataset_id).first()
+    if found is None:
+        raise NotFound(f"There is no dataset {dataset_id}.")
+    return found
+
+
+def delete(principal: Principal, dataset_id: UUID) -> None:
+    """With its files and the scores measured on it. Conflict while a job needs it."""
+    principal.require("datasets.delete")
+    dataset = get(principal, dataset_id)
+    with transaction.atomic():
+        Dataset.objects.select_for_update().get(id=dataset.id)
+        usage.let_go(JobInput.objects.filter(dataset=dataset), f"The dataset {dataset.name!r}")
+        dataset.delete()
+        transaction.on_commit(lambda: objects.delete_prefix(prefix_of(dataset)))
+
+
+def downloads(principal: Principal, dataset_id: UUID) -> list[Download]:
+    dataset = get(principal, dataset_id)
+    return manifest.downloads(prefix_of(dataset), dataset.files, dataset.name)
+
+
+def prefix_of(dataset: Dataset) -> str:
+    return keys.dataset_prefix(dataset.organisation_id, dataset.id)
+
+
+def _store(principal: Principal, name: str, folder: Path, found: Ingested) -> Dataset:
+    dataset = Dataset(
+        id=new_id(),
+        organisation=principal.organisation,
+        created_by=principal.user,
+        name=name,
+        format=found.format,
+        columns=found.columns,
+        train_rows=found.train_rows,
+        test_rows=found.test_rows,
+        files=manifest.describe(folder, FILES),
+        stats=found.stats,
+        preview=found.preview,
+    )
+    with ExitStack() as undo:
+        undo.callback(objects.delete_prefix, prefix_of(dataset))
+        manifest.upload(folder, prefix_of(dataset), dataset.files)
+        dataset.save(force_insert=True)
+        undo.pop_all()
+    return dataset

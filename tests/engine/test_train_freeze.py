@@ -9,6 +9,7 @@ from alloyengine.checkpoint import write
 from alloyengine.errors import InputError
 from alloyengine.report import Silent
 from alloyengine.spec.train import FullTuning, SpectrumTuning, Tuning
+from alloyengine.train import freeze as freeze_module
 from alloyengine.train.freeze import freeze
 from tests.engine.tiny import tiny_tensors
 
@@ -60,12 +61,16 @@ def test_an_untied_head_is_trained_with_the_embeddings(llama: Path, tmp_path: Pa
     assert {"model.embed_tokens.weight", "lm_head.weight"} < trained.keys()
 
 
-def test_trained_weights_are_fp32_and_frozen_matrices_bf16(llama: Path):
+@pytest.mark.parametrize(("fast", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_frozen_matrices_are_bf16_where_that_is_fast(
+    llama: Path, monkeypatch: pytest.MonkeyPatch, fast: bool, dtype: torch.dtype
+):
+    monkeypatch.setattr(freeze_module, "is_fast", lambda _: fast)
     model, trained = frozen(llama, HALF)
     assert {weight.dtype for weight in trained.values()} == {torch.float32}
     matrices = {n: p for n, p in model.named_parameters() if ".layers." in n and p.ndim == 2}
     frozen_types = {p.dtype for name, p in matrices.items() if name not in trained}
-    assert frozen_types == {torch.bfloat16}
+    assert frozen_types == {dtype}
     assert model.get_input_embeddings().weight.dtype == torch.float32
 
 

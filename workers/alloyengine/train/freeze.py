@@ -7,6 +7,7 @@ import torch
 
 from alloyengine.checkpoint import Checkpoint
 from alloyengine.errors import InputError
+from alloyengine.loading import is_fast
 from alloyengine.report import Reporter
 from alloyengine.spec.train import SpectrumTuning, Tuning
 from alloyengine.spectrum.scan import scan
@@ -27,7 +28,8 @@ def freeze(model: Any, tuning: Tuning, base: Path, report: Reporter) -> Paramete
         if parameter.requires_grad:
             trained[name] = parameter
     _check_names(wanted or set(), trained, base)
-    _shrink_frozen(model)
+    if is_fast("bfloat16"):
+        _shrink_frozen(model)
     return trained
 
 

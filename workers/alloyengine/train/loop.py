@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from alloyengine.errors import InputError, Stopped
+from alloyengine.loading import is_fast
 from alloyengine.report import Reporter
 from alloyengine.spec.train import TrainSpec
 from alloyengine.train.batches import Part, parts
@@ -92,7 +93,7 @@ def _loss_sum(model: Any, part: Part) -> Tensor:
     following = part.targets[:, 1:]
     columns = (following != IGNORED).any(dim=0).nonzero().squeeze(1)
     wanted = following[:, columns].to(device)
-    with torch.autocast(device.type, dtype=torch.bfloat16):
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_fast("bfloat16")):
         answer = model(
             input_ids=part.tokens.to(device), logits_to_keep=columns.to(device), use_cache=False
         )

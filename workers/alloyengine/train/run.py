@@ -2,13 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.utils.logging import disable_progress_bar
 
-from alloyengine.checkpoint import Checkpoint, facts
+from alloyengine.checkpoint import facts
+from alloyengine.loading import open_model
 from alloyengine.report import Reporter
 from alloyengine.spec.result import TrainResult
 from alloyengine.spec.train import TrainSpec
@@ -23,12 +21,11 @@ from alloyengine.train.save import save
 def run(spec: TrainSpec, inputs: dict[str, Path], out: Path, report: Reporter) -> TrainResult:
     """Trains the spec's model on the spec's dataset; `out` becomes a complete model folder."""
     base, dataset = inputs[spec.model], inputs[spec.dataset]
-    Checkpoint.open(base).close()  # refuses pickles and foreign code before anything is loaded
-    tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
-    examples = encode(read_rows(dataset), tokenizer, spec.max_length, report)
-    torch.manual_seed(spec.seed)
     use_all_cores()
-    model = load(base)
+    torch.manual_seed(spec.seed)
+    # In fp32: small updates would be lost in the rounding of bf16 weights.
+    model, tokenizer = open_model(base, torch.float32)
+    examples = encode(read_rows(dataset), tokenizer, spec.max_length, report)
     trained = freeze(model, spec.tuning, base, report)
     weights = list(trained.values())
     steps = steps_of(len(examples), spec.batch_size, spec.epochs, spec.max_steps)
@@ -42,15 +39,6 @@ def run(spec: TrainSpec, inputs: dict[str, Path], out: Path, report: Reporter) -
         trained_parameters=sum(weight.numel() for weight in weights),
         final_loss=fitted.loss,
     )
-
-
-def load(base: Path) -> Any:
-    """In fp32: small updates would be lost in the rounding of bf16 weights."""
-    disable_progress_bar()
-    model = AutoModelForCausalLM.from_pretrained(
-        base, dtype=torch.float32, local_files_only=True, use_safetensors=True
-    )
-    return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def use_all_cores() -> None:

@@ -1,0 +1,245 @@
+"""How a job lives: every change of its state, and of its attempts', is one function here.
+
+Each function locks the job's row first. Who comes later finds the new state, and a runner whose
+attempt is over hears `StaleAttempt`: the attempt's number is the fencing token.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import transaction
+from django.utils import timezone
+
+from alloyengine.spec.protocol import Failure
+from alloyworks.accounts.keys import hashed
+from alloyworks.accounts.principal import Principal
+from alloyworks.config import config
+from alloyworks.errors import Conflict, NotFound
+from alloyworks.jobs import tasks
+from alloyworks.jobs.history import move, note
+from alloyworks.jobs.models import Attempt, AttemptState, Job, JobInput, JobState
+from alloyworks.jobs.states import (
+    CANCELLED,
+    FAILED,
+    FINISHED,
+    QUEUED,
+    RUNNING,
+    STARTING,
+    SUCCEEDED,
+    WAITING,
+)
+from alloyworks.jobs.tokens import token_of
+
+OPEN = (AttemptState.STARTING, AttemptState.RUNNING)
+_PATIENCE = [2, 10, 30, 60]  # seconds before the next attempt
+
+
+class StaleAttempt(Conflict):
+    """The attempt is over: a later one was opened, or the job ended."""
+
+
+# What people order.
+
+
+def cancel(principal: Principal, job_id: UUID) -> Job:
+    """Ends a job that has not begun; orders a running one to stop. Conflict when it is finished."""
+    principal.require("jobs.cancel")
+    with transaction.atomic():
+        job = _locked(principal, job_id)
+        if job.state in FINISHED:
+            raise Conflict(f"The job is {job.state}; only an unfinished job can be cancelled.")
+        job.cancel_requested_at = job.cancel_requested_at or timezone.now()
+        if job.state in (WAITING, QUEUED):
+            _end(job, CANCELLED, f"Cancelled by {principal.user.email}.")
+        else:
+            job.save(update_fields=["cancel_requested_at"])
+            note(job, f"{principal.user.email} asks the job to stop.")
+            tasks.hint(job)
+    return job
+
+
+def retry(principal: Principal, job_id: UUID) -> Job:
+    """Puts a failed or cancelled job into the queue again. Conflict in any other state."""
+    principal.require("jobs.submit")
+    with transaction.atomic():
+        job = _locked(principal, job_id)
+        if job.state not in (FAILED, CANCELLED):
+            raise Conflict(f"The job is {job.state}; only failed and cancelled ones are retried.")
+        _refuse_lost_inputs(job)
+        job.attempt_limit = job.attempt_number + config.max_attempts
+        job.cancel_requested_at = job.not_before = job.finished_at = None
+        job.started_at = job.failure = None
+        job.progress = {}
+        ready = inputs_ready(job)
+        move(job, QUEUED if ready else WAITING, f"Tried again by {principal.user.email}.")
+        tasks.hint(job)
+    return job
+
+
+# What the dispatcher does.
+
+
+def inputs_ready(job: Job) -> bool:
+    """Whether every model that other jobs had to make is there."""
+    return not job.inputs.exclude(source_job=None).exclude(source_job__state=SUCCEEDED).exists()
+
+
+def settle(job: Job) -> None:
+    """A waiting job joins the queue when its inputs are there, or ends when one never will be."""
+    for entry in job.inputs.exclude(source_job=None).select_related("source_job"):
+        source = entry.source_job
+        if source.state in (FAILED, CANCELLED):
+            why = f"It waited for the job {source.name!r}, which {_ended(source)}."
+            remedy = "Retry that job, and then this one."
+            return _fail(job, _users_fault("input_failed", why, remedy))
+        if source.state == SUCCEEDED and not _adopt(entry, source):
+            why = f"The model that the job {source.name!r} made was deleted."
+            return _fail(job, _users_fault("input_deleted", why, "Submit a job with other inputs."))
+    if inputs_ready(job):
+        move(job, QUEUED, "Its inputs are there.")
+    return None
+
+
+def open_attempt(job: Job) -> Attempt:
+    """The next attempt of a queued job whose row is locked."""
+    job.attempt_number += 1
+    job.not_before = None
+    job.progress = {}
+    attempt = Attempt.objects.create(
+        organisation_id=job.organisation_id,
+        job=job,
+        number=job.attempt_number,
+        state=AttemptState.STARTING,
+        secret_hash=hashed(token_of(job.id, job.attempt_number)),
+    )
+    move(job, STARTING, f"Attempt {attempt.number} starts.")
+    return attempt
+
+
+def lose(attempt: Attempt, failure: Failure, state: AttemptState = AttemptState.LOST) -> None:
+    """Ends an attempt for no fault of the user's; the job goes on with another, if it may."""
+    job = job_of(attempt)
+    _close(attempt, state, failure)
+    if job.cancel_requested_at:
+        return _end(job, CANCELLED, "Cancelled.")
+    if job.attempt_number >= job.attempt_limit:
+        return _fail(job, failure)
+    wait = _PATIENCE[min(_tries(job), len(_PATIENCE)) - 1]
+    job.not_before = timezone.now() + timedelta(seconds=wait)
+    move(job, QUEUED, f"Attempt {attempt.number} ended: {failure.message} Another one follows.")
+    return None
+
+
+# What the runner tells.
+
+
+def job_of(attempt: Attempt) -> Job:
+    """The attempt's job, locked. Raises StaleAttempt when the attempt is over."""
+    job = Job.objects.select_for_update().get(id=attempt.job_id)
+    attempt.refresh_from_db()
+    if attempt.state not in OPEN or attempt.number != job.attempt_number:
+        raise StaleAttempt(f"Attempt {attempt.number} is over.")
+    return job
+
+
+def begin(attempt: Attempt) -> Job:
+    """The runner has fetched its assignment; doing so twice is harmless."""
+    job = job_of(attempt)
+    if attempt.state == AttemptState.RUNNING:
+        return job
+    now = timezone.now()
+    attempt.state, attempt.started_at, attempt.heartbeat_at = AttemptState.RUNNING, now, now
+    attempt.save()
+    job.started_at = job.started_at or now
+    move(job, RUNNING, f"Attempt {attempt.number} runs.")
+    return job
+
+
+def fail(attempt: Attempt, failure: Failure) -> None:
+    """Errors of the user's making end the job; all others cost one attempt."""
+    if failure.fault != "user":
+        return lose(attempt, failure, AttemptState.FAILED)
+    job = job_of(attempt)
+    _close(attempt, AttemptState.FAILED, failure)
+    return _fail(job, failure)
+
+
+def obey(attempt: Attempt) -> None:
+    """The runner stopped because it was told to."""
+    job = job_of(attempt)
+    _close(attempt, AttemptState.CANCELLED, None)
+    _end(job, CANCELLED, "Cancelled.")
+
+
+def succeed(attempt: Attempt, result: dict[str, object]) -> Job:
+    """The caller registers what the job made, in the same transaction."""
+    job = job_of(attempt)
+    _close(attempt, AttemptState.SUCCEEDED, None)
+    job.result = result
+    _end(job, SUCCEEDED, "Succeeded.")
+    return job
+
+
+def dependants(job: Job) -> Iterable[Job]:
+    """Unfinished jobs that wait for this one's model."""
+    waiting = Job.objects.filter(inputs__source_job=job, state=WAITING)
+    return waiting.only("id", "organisation_id").distinct()
+
+
+def _locked(principal: Principal, job_id: UUID) -> Job:
+    mine = Job.objects.select_for_update().filter(organisation=principal.organisation)
+    job = mine.filter(id=job_id).first()
+    if job is None:
+        raise NotFound(f"There is no job {job_id}.")
+    return job
+
+
+def _close(attempt: Attempt, state: AttemptState, failure: Failure | None) -> None:
+    attempt.state, attempt.finished_at = state, timezone.now()
+    attempt.failure = failure.model_dump() if failure else None
+    attempt.save()
+
+
+def _fail(job: Job, failure: Failure) -> None:
+    job.failure = failure.model_dump()
+    _end(job, FAILED, f"Failed: {failure.message}")
+
+
+def _end(job: Job, state: JobState, message: str) -> None:
+    job.finished_at, job.not_before = timezone.now(), None
+    move(job, state, message)
+    for dependant in dependants(job):
+        tasks.hint(dependant)
+    tasks.hint_all()  # whose turn it is now
+
+
+def _adopt(entry: JobInput, source: Job) -> bool:
+    """Notes which model the other job made, which protects it from deletion."""
+    try:
+        entry.model_version = source.model_version
+    except ObjectDoesNotExist:
+        return False
+    entry.save(update_fields=["model_version"])
+    return True
+
+
+def _refuse_lost_inputs(job: Job) -> None:
+    for entry in job.inputs.filter(model_version=None, dataset=None).select_related("source_job"):
+        source = entry.source_job
+        if source is None or (source.state == SUCCEEDED and not _adopt(entry, source)):
+            raise Conflict("An input of this job was deleted; submit a new job instead.")
+
+
+def _tries(job: Job) -> int:
+    """Attempts since the job was submitted or retried."""
+    return job.attempt_number - (job.attempt_limit - config.max_attempts)
+
+
+def _ended(job: Job) -> str:
+    return "failed" if job.state == FAILED else "was cancelled"
+
+
+def _users_fault(code: str, message: str, remedy: str) -> Failure:
+    return Failure(code=code, fault="user", message=message, remedy=remedy)

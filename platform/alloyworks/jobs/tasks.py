@@ -1,0 +1,55 @@
+"""What Celery runs: short looks at jobs. A lost message loses nothing, a second one does no harm."""
+
+import logging
+from typing import Any
+from uuid import UUID
+
+from celery import shared_task
+from django.core.cache import cache
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from alloyworks.jobs.models import Job
+
+_BUSY = "jobs:reconciling"
+_logger = logging.getLogger(__name__)
+
+
+@shared_task(expires=60)
+def look(job_id: str, organisation_id: str) -> None:
+    """Brings one job forward."""
+    from alloyworks.jobs.dispatch import look_at
+
+    look_at(UUID(job_id), UUID(organisation_id))
+
+
+@shared_task(expires=10)
+def reconcile() -> None:
+    """Brings every unfinished job forward; one round at a time is enough."""
+    from alloyworks.jobs.dispatch import look_at_all
+
+    if not cache.add(_BUSY, 1, timeout=60):
+        return
+    try:
+        look_at_all()
+    finally:
+        cache.delete(_BUSY)
+
+
+def hint(job: Job) -> None:
+    """After the commit, asks the worker to look at the job."""
+    words = (str(job.id), str(job.organisation_id))
+    transaction.on_commit(lambda: _send(look, *words))
+
+
+def hint_all() -> None:
+    """After the commit, asks the worker to look at all jobs."""
+    transaction.on_commit(lambda: _send(reconcile))
+
+
+def _send(task: Any, *words: str) -> None:
+    try:
+        task.apply_async(words, retry=False)
+    except OperationalError as error:
+        # The reconciler's next round sees the rows.
+        _logger.warning("The queue does not answer: %s", error)

@@ -2,21 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from alloyengine.spec.methods import Parameter
 
 if TYPE_CHECKING:
     import torch
-
-Scope = Literal["global", "model", "non-base"]
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A number (or flag) that a recipe gives once, for each model, or for each but the base."""
-
-    name: str
-    scope: Scope
-    default: float | None = None  # None: must be given
 
 
 @dataclass(frozen=True)

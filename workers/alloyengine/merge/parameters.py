@@ -4,15 +4,14 @@ A value is a number, a gradient (numbers spread evenly over the depth of the mod
 between), or a list of `{filter, value}`: the first filter that is part of the tensor's name wins.
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from alloyengine.errors import InputError
-from alloyengine.merge.declare import Method, Parameter, Settings
+from alloyengine.merge.declare import Method, Settings
 from alloyengine.merge.recipe import did_you_mean
-from alloyengine.spec.merge import Recipe
+from alloyengine.spec.merge import Filtered, Gradient, Recipe, Value
+from alloyengine.spec.methods import Parameter
 
 _LAYER = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.(\d+)\.")
 
@@ -60,49 +59,38 @@ def settings_for(recipe: Recipe, method: Method, tensor: str, layers: int) -> Se
 
 def _value(
     parameter: Parameter,
-    sources: Sequence[tuple[str, Mapping[str, Any]]],
+    sources: Sequence[tuple[str, Mapping[str, Value]]],
     tensor: str,
     depth: float,
 ) -> float:
     """From the first source that has the parameter and, if it filters, a filter that fits."""
-    for place, given in sources:
+    for _, given in sources:
         if parameter.name in given:
-            path = f"{place}.{parameter.name}"
-            value = _filtered(given[parameter.name], tensor, path)
+            value = _filtered(given[parameter.name], tensor)
             if value is not None:
-                return _at_depth(value, depth, path)
+                return _at_depth(value, depth)
     if parameter.default is None:
         path = f"{sources[0][0]}.{parameter.name}"
         raise InputError("recipe_wrong", f"recipe: {path}: missing for {tensor!r}.", "Add it.")
     return parameter.default
 
 
-def _filtered(value: Any, tensor: str, path: str) -> Any:
+def _filtered(value: Value, tensor: str) -> float | Gradient | None:
     """None when no filter fits."""
-    if not (isinstance(value, list) and value and isinstance(value[0], dict)):
+    if not isinstance(value, list):
         return value
-    for entry in value:
-        if not entry.keys() <= {"filter", "value"} or "value" not in entry:
-            raise _wrong(path, f"{entry!r} is not of the form {{filter, value}}")
-        wanted = entry.get("filter")
-        if wanted in (None, "*") or str(wanted) in tensor:
-            return entry["value"]
-    return None
+    numbers = [item for item in value if not isinstance(item, Filtered)]
+    fitting = (item.value for item in value if isinstance(item, Filtered) and _fits(item, tensor))
+    return numbers or next(fitting, None)
 
 
-def _at_depth(value: Any, depth: float, path: str) -> float:
+def _fits(item: Filtered, tensor: str) -> bool:
+    return item.filter in (None, "*") or str(item.filter) in tensor
+
+
+def _at_depth(value: float | Gradient, depth: float) -> float:
     points = value if isinstance(value, list) else [value]
-    if not points or not all(_is_number(point) for point in points):
-        raise _wrong(path, f"{value!r} is neither a number nor a list of numbers")
     position = depth * (len(points) - 1)
     left = min(int(position), len(points) - 1)
     right = min(left + 1, len(points) - 1)
     return float(points[left] + (points[right] - points[left]) * (position - left))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
-
-
-def _wrong(path: str, why: str) -> InputError:
-    return InputError("recipe_wrong", f"recipe: {path}: {why}.")

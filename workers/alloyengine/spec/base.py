@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 
 class Spec(BaseModel):
@@ -16,6 +17,11 @@ Reference = Annotated[str, Field(min_length=1, max_length=1024)]
 model that another job will make. On a laptop: a path."""
 
 InputKind = Literal["model", "dataset"]
+
+
+def broken_rule(field: str, msg: str, remedy: str) -> PydanticCustomError:
+    """For validators to raise: a rule between fields, the field to blame, and what to do."""
+    return PydanticCustomError("rule", msg, {"field": field, "remedy": remedy})  # type: ignore[arg-type]
 
 
 class InputRef(Spec):

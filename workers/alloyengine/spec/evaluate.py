@@ -17,7 +17,9 @@ class TestSet(Spec):
     dataset: Reference
     metric: Metric = "exact_match"
     max_new_tokens: int = Field(16, ge=1, le=4096, description="Longest answer, tokens")
-    limit: int | None = Field(None, ge=1, description="Ask only the first so many examples")
+    limit: int | None = Field(
+        None, ge=1, le=1_000_000, description="Ask only the first so many examples"
+    )
 
 
 class EvaluateSpec(Spec):

@@ -1,14 +1,32 @@
 """The spec of a merge: a recipe in the field's standard YAML format (mergekit's), validated."""
 
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from alloyengine.spec.base import InputRef, Reference, Spec
+from alloyengine.spec.base import InputRef, Reference, Spec, broken_rule
+from alloyengine.spec.methods import MergeMethod
 
-MergeMethod = Literal["linear", "slerp", "task_arithmetic"]
 DType = Literal["float32", "float16", "bfloat16"]
-Parameters = dict[str, float | bool | list[float] | list[dict[str, Any]]]
+Gradient = Annotated[list[float], Field(min_length=1)]
+"""Numbers spread evenly over the depth of the model, linear in between."""
+
+
+class Filtered(Spec):
+    """A value for the tensors whose names contain `filter`; for all the rest without one."""
+
+    filter: str | None = None
+    value: float | Gradient
+
+
+Value = Annotated[
+    float | bool | Gradient | Annotated[list[Filtered], Field(min_length=1)],
+    Field(
+        description="A number, a list of numbers spread over the layers, or a list of "
+        "{filter, value}, of which the first that fits a tensor's name wins"
+    ),
+]
+Parameters = dict[str, Value]
 
 
 class RecipeModel(Spec):
@@ -30,9 +48,11 @@ class Recipe(Spec):
     @model_validator(mode="after")
     def method_has_its_models(self) -> "Recipe":
         if self.merge_method != "linear" and self.base_model is None:
-            raise ValueError(f"{self.merge_method} needs base_model")
+            msg = f"{self.merge_method} needs base_model"
+            raise broken_rule("base_model", msg, "Name the model that the others are compared to.")
         if self.merge_method == "slerp" and len({*self._names(), self.base_model}) != 2:
-            raise ValueError("slerp joins exactly two models, one of which is base_model")
+            msg = "slerp joins exactly two models, one of which is base_model"
+            raise broken_rule("models", msg, "List two models, or one beside base_model.")
         return self
 
     def _names(self) -> list[str]:

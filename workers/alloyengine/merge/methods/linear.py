@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from alloyengine.merge.declare import Method, Parameter, Settings
+from alloyengine.merge.declare import Method, Settings
+from alloyengine.spec.methods import PARAMETERS
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +23,7 @@ def combine(tensors: "Sequence[torch.Tensor]", settings: Settings) -> "torch.Ten
 METHOD = Method(
     name="linear",
     combine=combine,
-    parameters=(Parameter("weight", "model"), Parameter("normalize", "global", True)),
+    parameters=PARAMETERS["linear"],
     has_base=False,
     elementwise=True,
     paper="https://arxiv.org/abs/2203.05482",

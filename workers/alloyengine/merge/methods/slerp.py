@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from alloyengine.merge.declare import Method, Parameter, Settings
+from alloyengine.merge.declare import Method, Settings
+from alloyengine.spec.methods import PARAMETERS
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +37,7 @@ def _cosine(a: "torch.Tensor", b: "torch.Tensor") -> float:
 METHOD = Method(
     name="slerp",
     combine=combine,
-    parameters=(Parameter("t", "global"),),
+    parameters=PARAMETERS["slerp"],
     has_base=True,
     elementwise=False,
     paper="https://doi.org/10.1145/325165.325242",

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from alloyengine.merge.declare import Method, Parameter, Settings
+from alloyengine.merge.declare import Method, Settings
+from alloyengine.spec.methods import PARAMETERS
 
 if TYPE_CHECKING:
     import torch
@@ -23,11 +24,7 @@ def combine(tensors: "Sequence[torch.Tensor]", settings: Settings) -> "torch.Ten
 METHOD = Method(
     name="task_arithmetic",
     combine=combine,
-    parameters=(
-        Parameter("weight", "non-base"),
-        Parameter("lambda", "global", 1.0),
-        Parameter("normalize", "global", False),
-    ),
+    parameters=PARAMETERS["task_arithmetic"],
     has_base=True,
     elementwise=True,
     paper="https://arxiv.org/abs/2212.04089",

@@ -53,7 +53,8 @@ def delete(principal: Principal, dataset_id: UUID) -> None:
     principal.require("datasets.delete")
     dataset = get(principal, dataset_id)
     with transaction.atomic():
-        Dataset.objects.select_for_update().get(id=dataset.id)
+        if not Dataset.objects.select_for_update().filter(id=dataset.id).exists():
+            raise NotFound(f"There is no dataset {dataset_id}.")
         usage.let_go(JobInput.objects.filter(dataset=dataset), f"The dataset {dataset.name!r}")
         dataset.delete()
         transaction.on_commit(lambda: objects.delete_prefix(prefix_of(dataset)))

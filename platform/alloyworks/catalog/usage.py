@@ -3,9 +3,8 @@
 from django.db.models import QuerySet
 
 from alloyworks.errors import Conflict
-from alloyworks.jobs.models import JobInput, JobState
-
-FINISHED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+from alloyworks.jobs.models import JobInput
+from alloyworks.jobs.states import FINISHED
 
 
 def let_go(inputs: QuerySet[JobInput], what: str) -> None:

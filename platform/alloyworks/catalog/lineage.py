@@ -1,0 +1,65 @@
+"""The family of a model: what it was made from, and what was made from it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from alloyworks.accounts.principal import Principal
+from alloyworks.catalog import versions
+from alloyworks.catalog.models import ModelParent, ModelVersion
+
+MOST = 500
+"""A larger family is shown as its nearest members."""
+
+Edge = tuple[UUID, UUID]
+End = Literal["child_id", "parent_id"]
+
+
+@dataclass(frozen=True)
+class Node:
+    id: UUID
+    name: str
+    version: int
+    origin: str
+    job_id: UUID | None
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Nodes, oldest first, and edges from parent to child. Not `complete`: there are more."""
+
+    nodes: list[Node]
+    edges: list[Edge]
+    complete: bool
+
+
+def lineage(principal: Principal, model: ModelVersion) -> Lineage:
+    """The model, and all its ancestors and descendants that the principal may see."""
+    family = {model.id}
+    _add(family, model.id, "child_id", "parent_id", principal)
+    _add(family, model.id, "parent_id", "child_id", principal)
+    found = versions.models_of(principal).filter(id__in=family).order_by("id")
+    nodes = [Node(m.id, m.name, m.version, m.origin, m.job_id) for m in found]
+    return Lineage(nodes, _edges(principal, family), complete=len(family) < MOST)
+
+
+def _add(family: set[UUID], start: UUID, near: End, far: End, principal: Principal) -> None:
+    """Follows the edges from their `near` to their `far` end, one generation a query."""
+    generation = {start}
+    while generation and len(family) < MOST:
+        edges = _mine(principal).filter(**{f"{near}__in": generation})
+        reached = set(edges.order_by("id").values_list(far, flat=True)[:MOST])
+        generation = set(sorted(reached - family)[: MOST - len(family)])
+        family |= generation
+
+
+def _mine(principal: Principal) -> QuerySet[ModelParent]:
+    return ModelParent.objects.filter(organisation=principal.organisation)
+
+
+def _edges(principal: Principal, family: Iterable[UUID]) -> list[Edge]:
+    inside = _mine(principal).filter(child_id__in=family, parent_id__in=family)
+    return list(inside.order_by("id").values_list("parent_id", "child_id"))

@@ -1,0 +1,42 @@
+"""Rows that the catalogue's tests begin with. All but `base_model` run inside a scope."""
+
+from typing import Any
+
+from alloyengine.spec.result import Score
+from alloyworks.accounts.principal import Principal
+from alloyworks.catalog.models import Dataset, ModelParent, ModelVersion
+from alloyworks.ids import new_id
+from alloyworks.jobs.models import Job
+from alloyworks.storage import keys
+
+
+def make_job(principal: Principal, state: str = "running", **facts: Any) -> Job:
+    wanted = {"name": "elements", "kind": "train", "spec": {}, "attempt_limit": 1} | facts
+    return Job.objects.create(organisation=principal.organisation, state=state, **wanted)
+
+
+def make_dataset(principal: Principal, **facts: Any) -> Dataset:
+    wanted = {"name": "d", "format": "text", "train_rows": 1, "test_rows": 1} | facts
+    return Dataset.objects.create(organisation=principal.organisation, **wanted)
+
+
+def make_model(principal: Principal, *parents: ModelVersion, **facts: Any) -> ModelVersion:
+    """A model under a name of its own, unless one is given."""
+    org = principal.organisation
+    prefix = keys.attempt_prefix(org.id, new_id(), 1)
+    wanted = {"name": f"m-{new_id()}", "origin": "train", "storage_prefix": prefix} | facts
+    model = ModelVersion.objects.create(organisation=org, **wanted)
+    for parent in parents:
+        ModelParent.objects.create(organisation=org, child=model, parent=parent)
+    return model
+
+
+def base_model(name: str = "SmolLM2", **facts: Any) -> ModelVersion:
+    """As the operator makes it, committed: for tests with `committed_db`."""
+    model_id = new_id()
+    wanted = {"name": name, "origin": "base", "storage_prefix": keys.base_prefix(model_id)} | facts
+    return ModelVersion.objects.using("owner").create(id=model_id, **wanted)
+
+
+def score(model: str = "m", dataset: str = "d", value: float = 0.5) -> Score:
+    return Score(model=model, dataset=dataset, metric="exact_match", value=value, examples=10)

@@ -35,7 +35,8 @@ def base_model(name: str = "SmolLM2", **facts: Any) -> ModelVersion:
     """As the operator makes it, committed: for tests with `committed_db`."""
     model_id = new_id()
     wanted = {"name": name, "origin": "base", "storage_prefix": keys.base_prefix(model_id)} | facts
-    return ModelVersion.objects.using("owner").create(id=model_id, **wanted)
+    ModelVersion.objects.using("owner").create(id=model_id, **wanted)
+    return ModelVersion.objects.get(id=model_id)
 
 
 def score(model: str = "m", dataset: str = "d", value: float = 0.5) -> Score:

@@ -1,0 +1,124 @@
+"""Makes the world match the rows: launches what is queued, notices what has died.
+
+Several dispatchers may look at once. Each step claims the job's row (SKIP LOCKED) and begins with
+the state it finds there; an attempt is opened in one transaction, launched after it, and launched
+again by a later look if that was cut off.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+
+from alloyengine.spec.protocol import Failure
+from alloyworks.config import config
+from alloyworks.jobs import lifecycle
+from alloyworks.jobs.executors import executor
+from alloyworks.jobs.models import Attempt, Job
+from alloyworks.jobs.states import FINISHED, QUEUED, RUNNING, STARTING, WAITING
+from alloyworks.tenancy import scope
+
+_BOOTED = timezone.now()
+_logger = logging.getLogger(__name__)
+
+
+def look_at_all() -> None:
+    """Every unfinished job of every organisation, the oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT job_id, organisation_id FROM alloy_unfinished_jobs()")
+        unfinished = cursor.fetchall()
+    for job_id, organisation_id in unfinished:
+        try:
+            look_at(job_id, organisation_id)
+        except Exception:
+            # One job's trouble must not keep the others from running; the next round tries again.
+            _logger.exception("The look at job %s failed", job_id)
+
+
+def look_at(job_id: UUID, organisation_id: UUID) -> None:
+    """One step forward, if one is due."""
+    with scope(organisation_id):
+        job = _claimed(job_id)
+        if job is None:
+            return
+        if job.state == WAITING:
+            lifecycle.settle(job)
+        state, due = job.state, _is_due(job)
+    if state == QUEUED and due:
+        _launch_next(job_id, organisation_id)
+    elif state in (STARTING, RUNNING):
+        _check(job_id, organisation_id)
+
+
+def _claimed(job_id: UUID) -> Job | None:
+    """The unfinished job, locked; None while somebody else is at it."""
+    free = Job.objects.select_for_update(skip_locked=True, of=("self",))
+    return free.filter(id=job_id).exclude(state__in=FINISHED).first()
+
+
+def _is_due(job: Job) -> bool:
+    return job.not_before is None or job.not_before <= timezone.now()
+
+
+def _launch_next(job_id: UUID, organisation_id: UUID) -> None:
+    with executor().turn() as free:
+        if not free:
+            return
+        with scope(organisation_id):
+            job = _claimed(job_id)
+            if job is None or job.state != QUEUED:
+                return
+            attempt = lifecycle.open_attempt(job)
+        _launch(attempt)
+
+
+def _launch(attempt: Attempt) -> None:
+    handle = executor().launch(attempt)
+    with scope(attempt.organisation_id):
+        Attempt.objects.filter(id=attempt.id).update(handle=handle)
+
+
+def _check(job_id: UUID, organisation_id: UUID) -> None:
+    """Of a started job: is its runner there, does it speak, does it obey?"""
+    with scope(organisation_id):
+        job = _claimed(job_id)
+        if job is None or job.state not in (STARTING, RUNNING):
+            return
+        attempt = job.attempts.get(number=job.attempt_number)
+        launched = bool(attempt.handle)
+        failure = _death(job, attempt) if launched else None
+        if failure:
+            lifecycle.lose(attempt, failure)
+    if failure:
+        executor().end(attempt)
+    elif not launched:
+        _launch(attempt)
+
+
+def _death(job: Job, attempt: Attempt) -> Failure | None:
+    """Why the attempt must be given up; None while it lives."""
+    if not executor().alive(attempt):
+        return _lost(
+            "runner_died",
+            "The runner died without a word, as when it is killed or its machine restarts.",
+        )
+    # The time before this process began does not count: nobody was listening then.
+    heard = max(attempt.heartbeat_at or attempt.created_at, _BOOTED)
+    if _ago(heard) > timedelta(seconds=config.lease_seconds):
+        return _lost(
+            "runner_silent", f"The runner was silent for more than {config.lease_seconds} seconds."
+        )
+    ordered = job.cancel_requested_at
+    if ordered and _ago(max(ordered, _BOOTED)) > timedelta(seconds=config.lease_seconds):
+        return _lost("disobedient", "The runner did not stop when it was told to.")
+    return None
+
+
+def _ago(moment: datetime) -> timedelta:
+    return timezone.now() - moment
+
+
+def _lost(code: str, message: str) -> Failure:
+    return Failure(code=code, fault="platform", message=message)

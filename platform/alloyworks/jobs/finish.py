@@ -1,0 +1,66 @@
+"""The end of an attempt as its runner tells it: checked, then written in one transaction."""
+
+from alloyengine.spec.protocol import Failure, FileFacts, Finish
+from alloyengine.spec.result import EvaluateResult, JobResult
+from alloyworks.catalog import evaluations, versions
+from alloyworks.catalog.manifest import Entry
+from alloyworks.catalog.models import Dataset, ModelVersion
+from alloyworks.jobs import lifecycle
+from alloyworks.jobs.models import Attempt, Job
+from alloyworks.storage import keys, objects
+
+
+def finish(attempt: Attempt, told: Finish) -> None:
+    """Ends the attempt. Raises StaleAttempt when it is over already."""
+    if told.stopped:
+        return lifecycle.obey(attempt)
+    if told.result is None:
+        return lifecycle.fail(attempt, told.failure or _broken("The runner gave no reason."))
+    if problem := _contradiction(attempt, told.result, told.files):
+        return lifecycle.fail(attempt, _broken(problem))
+    job = lifecycle.succeed(attempt, told.result.model_dump(mode="json"))
+    _register(job, attempt, told.result, told.files)
+    return None
+
+
+def prefix_of(attempt: Attempt) -> str:
+    return keys.attempt_prefix(attempt.organisation_id, attempt.job_id, attempt.number)
+
+
+def _contradiction(attempt: Attempt, result: JobResult, files: list[FileFacts]) -> str:
+    """What of the manifest is not so.
+
+    Sizes are compared with storage here; contents by whoever fetches a file, against its SHA-256.
+    """
+    if result.kind != attempt.job.kind:
+        return f"A job of kind {attempt.job.kind} ended with a result of kind {result.kind}."
+    if result.kind != "evaluate" and not any(f.path.endswith(".safetensors") for f in files):
+        return "The job made a model without weights."
+    for file in files:
+        found = objects.stat(keys.key(prefix_of(attempt), file.path))
+        if found is None or found.size != file.size:
+            there = "is not there" if found is None else f"has {found.size:,} bytes"
+            return f"{file.path} should have {file.size:,} bytes in storage, but {there}."
+    return ""
+
+
+def _register(job: Job, attempt: Attempt, result: JobResult, files: list[FileFacts]) -> None:
+    inputs = list(job.inputs.select_related("model_version", "dataset"))
+    models: dict[str, ModelVersion] = {
+        entry.reference: entry.model_version for entry in inputs if entry.model_version
+    }
+    if isinstance(result, EvaluateResult):
+        datasets: dict[str, Dataset] = {
+            entry.reference: entry.dataset for entry in inputs if entry.dataset
+        }
+        return evaluations.record(job, result.scores, models, datasets)
+    entries: list[Entry] = [
+        Entry(path=file.path, size=file.size, sha256=file.sha256) for file in files
+    ]
+    facts = result.facts.model_dump(mode="json")
+    versions.register(job, job.kind, prefix_of(attempt), entries, facts, models.values())
+    return None
+
+
+def _broken(message: str) -> Failure:
+    return Failure(code="broken_result", fault="platform", message=message)

@@ -1,0 +1,291 @@
+"""What a runner may say with its token, on a real store, and what it may not."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from django.test import Client
+
+from alloyworks.accounts.principal import Principal
+from alloyworks.catalog.models import Dataset, Evaluation, ModelVersion
+from alloyworks.jobs import lifecycle
+from alloyworks.jobs.models import Attempt, Event, Job, JobInput, Metric
+from alloyworks.jobs.tokens import token_of
+from alloyworks.storage import keys, objects
+from alloyworks.tenancy import scope
+from tests.platform.attempts import EVALUATE, TRAIN, new_job, now
+
+FACTS = {"architecture": "LlamaForCausalLM", "parameters": 9, "dtype": "float32"}
+TRAINED = {
+    "kind": "train",
+    "facts": FACTS,
+    "steps": 1,
+    "tokens": 2,
+    "trained_parameters": 3,
+    "final_loss": 0.5,
+}
+WEIGHTS = b"weights" * 100
+Call = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def bucket(db: None) -> None:
+    objects.ensure_bucket()
+
+
+def launched(principal: Principal, spec: dict[str, Any] = TRAIN) -> Attempt:
+    """An attempt whose model `m` has one stored file, and whose dataset is `d`."""
+    org = principal.organisation
+    with scope(org.id):
+        job = new_job(principal, spec)
+        base = ModelVersion.objects.create(organisation=org, name="base", origin="train")
+        data = Dataset.objects.create(
+            organisation=org, name="data", format="chat", train_rows=1, test_rows=1
+        )
+        JobInput.objects.create(organisation=org, job=job, reference="m", model_version=base)
+        JobInput.objects.create(organisation=org, job=job, reference="d", dataset=data)
+        key = keys.key(keys.dataset_prefix(org.id, data.id), "train.jsonl")
+        objects.put_bytes(key, b"{}\n")
+        data.files = [entry("train.jsonl", b"{}\n")]
+        data.save()
+        return lifecycle.open_attempt(job)
+
+
+def entry(path: str, content: bytes) -> dict[str, Any]:
+    digest = hashlib.sha256(content).hexdigest()
+    return {"path": path, "size": len(content), "sha256": digest}
+
+
+def runner_of(attempt: Attempt) -> Call:
+    token = token_of(attempt.job_id, attempt.number)
+    client = Client(headers={"Authorization": f"Bearer {token}"}, raise_request_exception=False)
+
+    def call(path: str, body: dict[str, Any] | None = None) -> Any:
+        if body is None:
+            return client.get(f"/runner/v1/{path}")
+        return client.post(f"/runner/v1/{path}", json.dumps(body), "application/json")
+
+    return call
+
+
+def event(seq: int, **body: Any) -> dict[str, Any]:
+    return {"seq": seq, "at": "2026-11-25T12:00:00Z", "body": body}
+
+
+def uploaded(call: Call, path: str = "model.safetensors", content: bytes = WEIGHTS) -> Any:
+    facts = entry(path, content)
+    plan = call("uploads", facts).json()
+    httpx.put(plan["urls"][0], content=content).raise_for_status()
+    return facts
+
+
+def fresh(attempt: Attempt) -> Job:
+    with scope(attempt.organisation_id):
+        return now(attempt.job)
+
+
+def test_the_assignment_tells_the_spec_and_where_the_inputs_are(alice: Principal) -> None:
+    attempt = launched(alice)
+
+    told = runner_of(attempt)("assignment").json()
+
+    assert (told["job"], told["attempt"]) == (str(attempt.job_id), 1)
+    assert told["spec"]["model"] == "m"
+    files = {given["reference"]: given["files"] for given in told["inputs"]}
+    assert httpx.get(files["d"][0]["url"]).content == b"{}\n"
+    assert fresh(attempt).state == "running"
+
+
+def test_events_become_rows_once(alice: Principal) -> None:
+    attempt = launched(alice)
+    call = runner_of(attempt)
+    call("assignment")
+    batch = {
+        "events": [
+            event(0, type="log", level="warning", message="a \0"),
+            event(1, type="metric", name="loss", step=1, value=2.5),
+            event(2, type="metric", name="loss", step=1, value=2.0),
+            event(3, type="progress", phase="Training", done=1, total=9, seconds_left=8.0),
+            event(4, type="report", name="snr", data={"rows": ["half a \ud800"]}),
+        ]
+    }
+
+    for _ in range(2):
+        assert call("events", batch).json() == {"stop": False}
+
+    job = fresh(attempt)
+    with scope(alice.organisation.id):
+        logs = Event.objects.filter(job=job, type="log")
+        assert [log.data["message"] for log in logs] == ["a \ufffd"]
+        assert [(m.step, m.value) for m in Metric.objects.filter(job=job)] == [(1, 2.0)]
+    assert job.progress == {"phase": "Training", "done": 1, "total": 9, "seconds_left": 8.0}
+    assert job.reports == {"snr": {"rows": ["half a ?"]}}
+
+
+def test_a_heartbeat_hears_that_the_job_was_cancelled(alice: Principal) -> None:
+    attempt = launched(alice)
+    call = runner_of(attempt)
+    call("assignment")
+    with scope(alice.organisation.id):
+        lifecycle.cancel(alice, attempt.job_id)
+
+    assert call("events", {"events": []}).json() == {"stop": True}
+    call("finish", {"stopped": True})
+    assert fresh(attempt).state == "cancelled"
+
+
+def test_a_trained_model_is_registered_with_its_parent(alice: Principal) -> None:
+    attempt = launched(alice)
+    call = runner_of(attempt)
+    call("assignment")
+
+    files = [uploaded(call)]
+    assert call("finish", {"result": TRAINED, "files": files}).status_code == 200
+
+    with scope(alice.organisation.id):
+        model = ModelVersion.objects.get(job=attempt.job)
+        assert (model.name, model.version, model.origin) == ("elements", 1, "train")
+        assert model.files == files
+        assert [edge.parent.name for edge in model.parent_edges.all()] == ["base"]
+        assert objects.get_bytes(keys.key(model.storage_prefix, files[0]["path"])) == WEIGHTS
+    assert fresh(attempt).state == "succeeded"
+
+
+def test_scores_are_recorded(alice: Principal) -> None:
+    attempt = launched(alice, EVALUATE)
+    call = runner_of(attempt)
+    call("assignment")
+    score = {"model": "m", "dataset": "d", "metric": "exact_match", "value": 0.5, "examples": 4}
+
+    call("finish", {"result": {"kind": "evaluate", "scores": [score]}})
+
+    with scope(alice.organisation.id):
+        assert Evaluation.objects.get(job=attempt.job).value == 0.5
+    assert fresh(attempt).state == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ([entry("model.safetensors", WEIGHTS)], "is not there"),
+        ([], "without weights"),
+    ],
+)
+def test_a_manifest_that_storage_contradicts_costs_an_attempt(
+    alice: Principal, files: list[Any], words: str
+) -> None:
+    attempt = launched(alice)
+    call = runner_of(attempt)
+    call("assignment")
+
+    call("finish", {"result": TRAINED, "files": files})
+
+    with scope(alice.organisation.id):
+        attempt.refresh_from_db()
+        assert words in attempt.failure["message"]
+        assert not ModelVersion.objects.filter(job=attempt.job).exists()
+    assert fresh(attempt).state == "queued"
+
+
+def test_a_size_that_storage_contradicts_costs_an_attempt(alice: Principal) -> None:
+    attempt = launched(alice)
+    call = runner_of(attempt)
+    call("assignment")
+    facts = uploaded(call) | {"size": 3}
+
+    call("finish", {"result": TRAINED, "files": [facts]})
+
+    assert fresh(attempt).state == "queued"
+
+
+def test_a_result_of_another_kind_is_not_believed(alice: Principal) -> None:
+    attempt = launched(alice)
+    call = runner_of(attempt)
+    call("assignment")
+
+    call("finish", {"result": {"kind": "merge", "facts": FACTS}, "files": [uploaded(call)]})
+
+    assert fresh(attempt).state == "queued"
+
+
+def test_a_users_fault_is_told_to_the_user(alice: Principal) -> None:
+    attempt = launched(alice)
+    call = runner_of(attempt)
+    call("assignment")
+    failure = {"code": "x", "fault": "user", "message": "No rows.", "remedy": "Add some."}
+
+    call("finish", {"failure": failure})
+
+    assert (fresh(attempt).state, fresh(attempt).failure) == ("failed", failure)
+
+
+def test_a_large_file_goes_up_in_parts(alice: Principal) -> None:
+    attempt = launched(alice)
+    call = runner_of(attempt)
+    content = bytes(objects.PART_BYTES + 5)
+    plan = call("uploads", entry("model.safetensors", content)).json()
+    parts = [content[: plan["part_size"]], content[plan["part_size"] :]]
+    puts = [httpx.put(url, content=part) for url, part in zip(plan["urls"], parts, strict=True)]
+    etags = [put.headers["ETag"] for put in puts]
+
+    joined = {"path": "model.safetensors", "upload_id": plan["upload_id"], "etags": etags}
+    assert call("uploads/complete", joined).status_code == 200
+
+    prefix = keys.attempt_prefix(alice.organisation.id, attempt.job_id, 1)
+    found = objects.stat(prefix + "model.safetensors")
+    assert found is not None
+    assert found.size == len(content)
+
+
+CALLS: list[tuple[str, dict[str, Any] | None]] = [
+    ("assignment", None),
+    ("events", {"events": []}),
+    ("uploads", entry("a.json", b"")),
+    ("uploads/complete", {"path": "a.json", "upload_id": "u", "etags": ["e"]}),
+    ("finish", {"stopped": True}),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), CALLS)
+def test_an_attempt_that_is_over_hears_it_everywhere(
+    alice: Principal, path: str, body: dict[str, Any] | None
+) -> None:
+    attempt = launched(alice)
+    with scope(alice.organisation.id):
+        lifecycle.obey(attempt)
+
+    assert runner_of(attempt)(path, body).status_code == 409
+
+
+@pytest.mark.parametrize(("path", "body"), CALLS)
+def test_nobody_else_is_heard(
+    alice: Principal, api: Callable[[Principal], Client], path: str, body: dict[str, Any] | None
+) -> None:
+    launched(alice)
+    for client in (Client(), api(alice), Client(headers={"Authorization": "Bearer run_x"})):
+        content = json.dumps(body)
+        answer = (
+            client.get(f"/runner/v1/{path}")
+            if body is None
+            else client.post(f"/runner/v1/{path}", content, "application/json")
+        )
+        assert answer.status_code == 401
+
+
+def test_a_runners_token_opens_nothing_of_the_users_api(alice: Principal) -> None:
+    attempt = launched(alice)
+    token = token_of(attempt.job_id, 1)
+
+    answer = Client().get("/api/v1/organisation", headers={"Authorization": f"Bearer {token}"})
+
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../b", ".hidden", "a\\b", "x" * 300])
+def test_a_path_that_leads_elsewhere_is_refused(alice: Principal, path: str) -> None:
+    attempt = launched(alice)
+
+    assert runner_of(attempt)("uploads", entry(path, b"")).status_code == 422

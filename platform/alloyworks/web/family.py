@@ -1,0 +1,112 @@
+"""A family of models as a drawing: generations from left to right."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from alloyworks.catalog.lineage import Edge, Node
+
+COLUMN, ROW = 220, 52  # px from one node to the next
+WIDTH, HEIGHT = 172, 36  # px of a node
+LONGEST = 22  # characters of a name
+
+
+@dataclass(frozen=True)
+class Box:
+    id: UUID
+    label: str
+    title: str
+    origin: str
+    chosen: bool
+    x: int
+    y: int
+
+    @property
+    def middle(self) -> int:
+        return self.y + HEIGHT // 2
+
+
+@dataclass(frozen=True)
+class Tree:
+    boxes: list[Box]
+    paths: list[str]  # of SVG, from parent to child
+    width: int
+    height: int
+    box_width: int = WIDTH
+    box_height: int = HEIGHT
+
+
+def drawn(nodes: Sequence[Node], edges: Sequence[Edge], chosen: Collection[UUID]) -> Tree | None:
+    """The chosen and their ancestors; None when nothing connects them."""
+    kept = with_ancestors(chosen, edges)
+    shown = [node for node in nodes if node.id in kept]
+    links = [(parent, child) for parent, child in edges if parent in kept and child in kept]
+    if not links:
+        return None
+    generation = _generations([node.id for node in shown], links)
+    boxes = _placed(shown, generation, chosen)
+    by_id = {box.id: box for box in boxes}
+    paths = [
+        _path(by_id[parent], by_id[child])
+        for parent, child in links
+        if child in by_id and parent in by_id
+    ]
+    width = max(box.x for box in boxes) + WIDTH
+    height = max(box.y for box in boxes) + HEIGHT
+    return Tree(boxes, paths, width, height)
+
+
+def with_ancestors(chosen: Iterable[UUID], edges: Iterable[Edge]) -> set[UUID]:
+    parents: dict[UUID, list[UUID]] = {}
+    for parent, child in edges:
+        parents.setdefault(child, []).append(parent)
+    found, left = set(chosen), list(chosen)
+    while left:
+        new = [parent for parent in parents.get(left.pop(), ()) if parent not in found]
+        found.update(new)
+        left += new
+    return found
+
+
+def _generations(ids: Sequence[UUID], links: Sequence[Edge]) -> dict[UUID, int]:
+    """The longest way from a root. Ids sort by age, so parents come before their children."""
+    found = dict.fromkeys(sorted(ids), 0)
+    for child in found:
+        above = [found[parent] + 1 for parent, made in links if made == child and parent in found]
+        found[child] = max(above, default=0)
+    return found
+
+
+def _placed(
+    nodes: Sequence[Node], generation: dict[UUID, int], chosen: Collection[UUID]
+) -> list[Box]:
+    columns: dict[int, list[Node]] = {}
+    for node in sorted(nodes, key=lambda node: node.id):
+        columns.setdefault(generation[node.id], []).append(node)
+    tallest = max(len(column) for column in columns.values())
+    boxes = []
+    for column, members in columns.items():
+        top = (tallest - len(members)) * ROW // 2
+        for i, node in enumerate(members):
+            title = f"{node.name} v{node.version}"
+            boxes.append(
+                Box(
+                    id=node.id,
+                    label=title if len(title) <= LONGEST else f"{title[: LONGEST - 1]}…",
+                    title=title,
+                    origin=node.origin,
+                    chosen=node.id in chosen,
+                    x=column * COLUMN,
+                    y=top + i * ROW,
+                )
+            )
+    return boxes
+
+
+def _path(parent: Box, child: Box) -> str:
+    begin, end = parent.x + WIDTH, child.x
+    bend = (end - begin) // 2
+    return (
+        f"M{begin} {parent.middle}C{begin + bend} {parent.middle} "
+        f"{end - bend} {child.middle} {end} {child.middle}"
+    )

@@ -1,0 +1,63 @@
+"""What the forms of all kinds of jobs have in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from django.http import QueryDict
+
+from alloyworks.accounts.principal import Principal
+from alloyworks.web.forms.fields import Faults
+
+
+@dataclass
+class JobForm(ABC):
+    """What a person has typed so far, as text."""
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    lead: ClassVar[str]
+
+    principal: Principal
+
+    @classmethod
+    @abstractmethod
+    def fresh(cls, principal: Principal, query: QueryDict) -> Self:
+        """With the defaults, and what the address says: `?model=` and `?dataset=`."""
+
+    @classmethod
+    @abstractmethod
+    def of_spec(cls, principal: Principal, spec: Mapping[str, Any]) -> Self:
+        """As if a person had typed this spec."""
+
+    @classmethod
+    @abstractmethod
+    def posted(cls, principal: Principal, post: QueryDict) -> Self:
+        """What the browser sent."""
+
+    @abstractmethod
+    def spec(self) -> dict[str, Any]:
+        """The job spec, not validated yet. Raises Invalid when the text can't be read at all."""
+
+    @abstractmethod
+    def places(self) -> list[str]:
+        """The dotted places of the spec that have an input or a heading to show faults at."""
+
+    @abstractmethod
+    def drawn(self, faults: Faults) -> dict[str, Any]:
+        """What the template draws."""
+
+    def act(self, do: str) -> Faults:
+        """A button that changes the form, such as "one more row". Tells what was wrong."""
+        return Faults()
+
+
+def trimmed(post: QueryDict, names: list[str]) -> dict[str, str]:
+    """The inputs of these names that were sent, without blanks around the text."""
+    return {name: post[name].strip() for name in names if name in post}
+
+
+def with_text(values: Mapping[str, str]) -> dict[str, str]:
+    """Those that are filled in: what is left blank takes the spec's default."""
+    return {name: value for name, value in values.items() if value}

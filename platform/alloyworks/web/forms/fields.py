@@ -1,0 +1,135 @@
+"""Inputs as the templates draw them, and faults as they stand beside them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel
+
+from alloyworks.errors import FieldError, Problem
+from alloyworks.web.choices import Group
+from alloyworks.web.forms.names import dotted
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of a spec: bounds, default and help come from the spec itself."""
+
+    spec: type[BaseModel]
+    name: str
+    label: str
+    unit: str = ""
+    help: str = ""
+    under: str = ""  # where the spec model stands in the job spec
+
+    @property
+    def place(self) -> str:
+        return f"{self.under}.{self.name}" if self.under else self.name
+
+    @property
+    def default(self) -> str:
+        return text_of(self.spec.model_fields[self.name].get_default(call_default_factory=True))
+
+    @property
+    def hint(self) -> str:
+        info = self.spec.model_fields[self.name]
+        told = self.help or info.description or ""
+        return f"{told}{'. ' if told else ''}{_range(info.metadata)}."
+
+
+@dataclass(frozen=True)
+class Field:
+    """One input: what it is called, what it holds, what is wrong with it."""
+
+    name: str
+    label: str
+    value: str = ""
+    help: str = ""
+    unit: str = ""
+    placeholder: str = ""
+    groups: Sequence[Group] = ()
+    errors: Sequence[FieldError] = ()
+
+    @property
+    def id(self) -> str:
+        return f"field-{self.name.replace('.', '-')}"
+
+
+@dataclass
+class Faults:
+    """The errors of a problem, by the input that they belong to."""
+
+    problem: Problem | None = None
+    places: Iterable[str] = ()
+    _by_place: dict[str, list[FieldError]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = set(self.places)
+        for error in self.problem.errors if self.problem else []:
+            self._by_place.setdefault(_nearest(dotted(error.loc), known), []).append(error)
+
+    def at(self, place: str) -> list[FieldError]:
+        return self._by_place.get(place, [])
+
+    def under(self, place: str) -> bool:
+        """Whether something is wrong there or deeper."""
+        return any(name == place or name.startswith(f"{place}.") for name in self._by_place)
+
+    @property
+    def elsewhere(self) -> list[FieldError]:
+        """What belongs to no input; it is said at the top."""
+        return self.at("")
+
+
+def number_field(number: Number, values: Mapping[str, str], faults: Faults) -> Field:
+    return Field(
+        name=number.place,
+        label=number.label,
+        value=values.get(number.place, ""),
+        help=number.hint,
+        unit=number.unit,
+        placeholder=number.default or "no limit",
+        errors=faults.at(number.place),
+    )
+
+
+def text_of(value: Any) -> str:
+    """A spec's value as a person would type it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case float() if value and abs(value) < 0.001:
+            mantissa, _, exponent = f"{value:e}".partition("e")
+            return f"{float(mantissa):g}e{int(exponent)}"
+        case float():
+            return f"{value:.15g}"
+    return str(value)
+
+
+def _nearest(place: str, known: set[str]) -> str:
+    """The place itself or the nearest around it that has an input; "" when there is none."""
+    while place and place not in known:
+        place = place.rpartition(".")[0]
+    return place
+
+
+def _range(metadata: Iterable[Any]) -> str:
+    words = []
+    for bound in metadata:
+        match bound:
+            case Ge(ge):
+                words.append(f"at least {_short(ge)}")
+            case Gt(gt):
+                words.append(f"more than {_short(gt)}")
+            case Le(le):
+                words.append(f"at most {_short(le)}")
+            case Lt(lt):
+                words.append(f"less than {_short(lt)}")
+    return " and ".join(words).capitalize()
+
+
+def _short(number: Any) -> str:
+    return f"{number:,}"

@@ -1,0 +1,112 @@
+"""The form of a training job."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+from django.http import QueryDict
+
+from alloyengine.spec.train import SpectrumTuning, TrainSpec
+from alloyworks.accounts.principal import Principal
+from alloyworks.web import choices
+from alloyworks.web.forms.base import JobForm, trimmed, with_text
+from alloyworks.web.forms.fields import Faults, Field, Number, number_field, text_of
+from alloyworks.web.forms.fitting import unfit_for_training
+from alloyworks.web.forms.names import flat, nested
+
+PERCENT = Number(SpectrumTuning, "percent", "Modules to train", "%", under="tuning")
+EMBEDDINGS = "tuning.train_embeddings"
+ADVANCED = (
+    Number(TrainSpec, "epochs", "Epochs", "passes", "How often the whole train split is seen"),
+    Number(TrainSpec, "max_steps", "Step limit", "steps"),
+    Number(TrainSpec, "batch_size", "Batch size", "examples"),
+    Number(TrainSpec, "learning_rate", "Learning rate", "", "Of AdamW, at its peak"),
+    Number(
+        TrainSpec, "warmup_ratio", "Warm-up", "of all steps", "Share in which the rate rises to it"
+    ),
+    Number(TrainSpec, "weight_decay", "Weight decay", "", "Pull of the weights towards zero"),
+    Number(TrainSpec, "max_length", "Longest example", "tokens", "What is longer is cut"),
+    Number(TrainSpec, "seed", "Seed", "", "Of the order of examples; the same seed repeats a run"),
+)
+NUMBERS = (PERCENT, *ADVANCED)
+PLAIN = ["name", "model", "dataset", "tuning.method"]
+METHODS = (
+    ("spectrum", "Spectrum", "Trains the modules that carry the most signal. Less memory, faster."),
+    ("full", "Full", "Trains every weight."),
+)
+
+
+@dataclass
+class TrainForm(JobForm):
+    kind: ClassVar[str] = "train"
+    title: ClassVar[str] = "Train a model"
+    lead: ClassVar[str] = "Fine-tune a model on one of your datasets."
+
+    values: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def fresh(cls, principal: Principal, query: QueryDict) -> Self:
+        given = {name: query[name] for name in ("model", "dataset") if name in query}
+        return cls(principal, _defaults() | given)
+
+    @classmethod
+    def of_spec(cls, principal: Principal, spec: Mapping[str, Any]) -> Self:
+        given = {name: text_of(value) for name, value in flat(dict(spec))}
+        names = [*PLAIN, EMBEDDINGS, *(number.place for number in NUMBERS)]
+        return cls(principal, _defaults() | {name: given[name] for name in names if name in given})
+
+    @classmethod
+    def posted(cls, principal: Principal, post: QueryDict) -> Self:
+        names = [*PLAIN, *(number.place for number in NUMBERS)]
+        # A box that is not ticked sends nothing.
+        embeddings = "true" if EMBEDDINGS in post else "false"
+        return cls(principal, trimmed(post, names) | {EMBEDDINGS: embeddings})
+
+    def spec(self) -> dict[str, Any]:
+        values = with_text(self.values)
+        if values.get("tuning.method") == "full":
+            values = {name: text for name, text in values.items() if name not in _OF_SPECTRUM}
+        return {"kind": self.kind, **nested(values.items())}
+
+    def places(self) -> list[str]:
+        return [*PLAIN, "tuning", EMBEDDINGS, *(number.place for number in NUMBERS)]
+
+    def drawn(self, faults: Faults) -> dict[str, Any]:
+        model, dataset = self.values.get("model", ""), self.values.get("dataset", "")
+        changed = [n for n in ADVANCED if self.values.get(n.place, "") not in ("", n.default)]
+        return {
+            "name": self._named("name", "Name", faults, placeholder="Named after the dataset"),
+            "model": self._named(
+                "model", "Model", faults, groups=choices.of_models(self.principal, [model])
+            ),
+            "dataset": self._named(
+                "dataset",
+                "Dataset",
+                faults,
+                groups=choices.of_datasets(
+                    self.principal,
+                    choices.offered_datasets(self.principal),
+                    unfit_for_training,
+                    dataset,
+                ),
+            ),
+            "methods": METHODS,
+            "method": self.values.get("tuning.method") or "spectrum",
+            "method_errors": [*faults.at("tuning"), *faults.at("tuning.method")],
+            "percent": number_field(PERCENT, self.values, faults),
+            "embeddings": self._named(EMBEDDINGS, "Train embeddings and output head too", faults),
+            "advanced": [number_field(number, self.values, faults) for number in ADVANCED],
+            "advanced_open": bool(changed) or any(faults.at(n.place) for n in ADVANCED),
+        }
+
+    def _named(self, name: str, label: str, faults: Faults, **more: Any) -> Field:
+        value = self.values.get(name, "")
+        return Field(name, label, value, errors=faults.at(name), **more)
+
+
+_OF_SPECTRUM = (PERCENT.place, EMBEDDINGS)
+
+
+def _defaults() -> dict[str, str]:
+    values = {number.place: number.default for number in NUMBERS}
+    return values | {"tuning.method": "spectrum", EMBEDDINGS: "true"}

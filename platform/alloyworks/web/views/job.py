@@ -1,0 +1,26 @@
+"""The page of one job, and its log as a file."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from alloyworks.accounts.principal import principal_of
+from alloyworks.jobs import reading
+from alloyworks.web import job_page
+
+
+@require_GET
+def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    principal = principal_of(request, "jobs.view")
+    found = reading.get(principal, job_id)
+    return render(request, "jobs/job.html", job_page.context_of(principal, found))
+
+
+@require_GET
+def log(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    found = reading.get(principal_of(request, "jobs.view"), job_id)
+    answer = HttpResponse(job_page.as_text(found), content_type="text/plain; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="job-{found.id}.log"'
+    return answer

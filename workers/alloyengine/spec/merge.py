@@ -22,7 +22,7 @@ class Filtered(Spec):
 Value = Annotated[
     float | bool | Gradient | Annotated[list[Filtered], Field(min_length=1)],
     Field(
-        description="A number, a list of numbers spread over the layers, or a list of "
+        description="a number, a list of numbers spread over the layers, or a list of "
         "{filter, value}, of which the first that fits a tensor's name wins"
     ),
 ]

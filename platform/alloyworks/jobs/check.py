@@ -1,0 +1,113 @@
+"""Everything that can be said against a job before it is accepted, said at once."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from alloyengine.spec.evaluate import EvaluateSpec
+from alloyengine.spec.merge import MergeSpec
+from alloyengine.spec.train import TrainSpec
+from alloyworks.accounts.principal import Principal
+from alloyworks.catalog import names
+from alloyworks.catalog.models import Dataset, DatasetFormat
+from alloyworks.errors import FieldError, Invalid
+from alloyworks.jobs import merging, specs
+from alloyworks.jobs.references import Resolved, resolve
+from alloyworks.jobs.specs import JobSpec
+
+_ANSWERS = (DatasetFormat.CHAT, DatasetFormat.PROMPT, DatasetFormat.INSTRUCTION)
+
+# What each objective and metric can read; plain text is learned and scored whole.
+READABLE = {
+    "sft": (*_ANSWERS, DatasetFormat.TEXT),
+    "exact_match": _ANSWERS,
+    "perplexity": (*_ANSWERS, DatasetFormat.TEXT),
+}
+COLUMNS = {
+    DatasetFormat.CHAT: "messages",
+    DatasetFormat.PROMPT: "prompt and completion",
+    DatasetFormat.INSTRUCTION: "instruction and output",
+    DatasetFormat.TEXT: "text",
+    DatasetFormat.PREFERENCE: "chosen and rejected",
+}
+
+
+def check(principal: Principal, spec: Any) -> None:
+    """Invalid tells all that is wrong with a spec; nothing is stored."""
+    principal.require("jobs.submit")
+    with transaction.atomic():
+        inputs_of(principal, specs.read(spec))
+
+
+def inputs_of(principal: Principal, spec: JobSpec) -> list[Resolved]:
+    """What the spec refers to, provided that the job can be done. Raises Invalid.
+
+    Runs inside the caller's transaction: what was found stays until it ends.
+    """
+    inputs, faults = resolve(principal, spec.inputs())
+    faults += _name_faults(spec)
+    match spec:
+        case TrainSpec():
+            faults += _train_faults(spec, inputs)
+        case MergeSpec():
+            faults += islice(merging.faults_of(spec, inputs), specs.MOST)
+        case EvaluateSpec():
+            faults += _evaluate_faults(spec, inputs)
+    if faults:
+        raise specs.refused(faults[: specs.MOST])
+    return inputs
+
+
+def _name_faults(spec: JobSpec) -> list[FieldError]:
+    if not spec.name.strip():
+        return []  # it will get one
+    try:
+        names.checked(spec.name)
+    except Invalid as problem:
+        return problem.errors
+    return []
+
+
+def _train_faults(spec: TrainSpec, inputs: Sequence[Resolved]) -> Iterator[FieldError]:
+    for item in inputs:
+        if item.dataset is not None:
+            yield from _unreadable(spec.objective, item.dataset, item.ref.loc)
+            if not item.dataset.train_rows:
+                remedy = "Upload it again with a smaller test_percent."
+                msg = f"The dataset {item.dataset.name!r} has no training rows."
+                yield FieldError(item.ref.loc, msg, remedy)
+
+
+def _evaluate_faults(spec: EvaluateSpec, inputs: Sequence[Resolved]) -> Iterator[FieldError]:
+    seen = set[tuple[UUID | None, str]]()
+    for item in inputs:
+        metric = ""
+        if item.dataset is not None:
+            metric = spec.test_sets[int(item.ref.loc[1])].metric
+            yield from _unreadable(metric, item.dataset, item.ref.loc)
+            if not item.dataset.test_rows:
+                remedy = "Upload it again with a larger test_percent."
+                msg = f"The dataset {item.dataset.name!r} has no test rows."
+                yield FieldError(item.ref.loc, msg, remedy)
+        if (item.identity, metric) in seen:
+            yield FieldError(item.ref.loc, _twice(item, metric), "Remove one of them.")
+        seen.add((item.identity, metric))
+
+
+def _twice(item: Resolved, metric: str) -> str:
+    if item.dataset is not None:
+        return f"The dataset {item.dataset.name!r} is there twice with {metric}."
+    return f"{item.label} is there twice."
+
+
+def _unreadable(method: str, dataset: Dataset, loc: Sequence[str | int]) -> Iterator[FieldError]:
+    """A fault when the dataset lacks the columns that the method reads."""
+    readable = READABLE[method]
+    if dataset.format not in readable:
+        has = COLUMNS[DatasetFormat(dataset.format)]
+        msg = f"{method} can't use the dataset {dataset.name!r}: its columns are {has}."
+        remedy = f"Use a dataset with {', or '.join(COLUMNS[form] for form in readable)}."
+        yield FieldError(loc, msg, remedy)

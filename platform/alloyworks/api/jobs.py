@@ -1,5 +1,243 @@
-"""jobs: to come."""
+"""Jobs: submitted, followed, cancelled, tried again."""
 
-from ninja import Router
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Body, Query, Router, Status
+from pydantic import BaseModel, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+from alloyengine.spec.job import job_spec
+from alloyengine.spec.protocol import Failure
+from alloyworks.accounts.principal import principal_of
+from alloyworks.api.pagination import Cursor, Limit, Page, page_of
+from alloyworks.api.problems import PROBLEMS
+from alloyworks.jobs import check, lifecycle, reading, submission
+from alloyworks.jobs.models import Attempt, AttemptState, Event, Job, JobState
 
 router = Router()
+MAX_EVENTS, MAX_POINTS = 1000, 10_000
+
+
+class _DescribedAsSpec:
+    """In the API's description a job spec; in fact anything.
+
+    `jobs.specs` reads it in better words than ninja has, and a spec that was stored long ago
+    must be shown even if it would not be accepted today.
+    """
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return handler(job_spec.core_schema)
+
+
+Spec = Annotated[Any, _DescribedAsSpec()]
+Kind = Annotated[str | None, Query(max_length=24, description="Only jobs of this kind")]
+State = Annotated[JobState | None, Query(description="Only jobs in this state")]
+After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Only events with larger ids")]
+
+
+class ProgressOut(BaseModel):
+    phase: str
+    done: int
+    total: int
+    seconds_left: float | None = None
+
+
+class JobItem(BaseModel):
+    id: UUID
+    name: str
+    kind: str
+    state: JobState
+    attempt_number: int
+    created_at: datetime
+    created_by: str | None = Field(description="E-mail address; null when the person is gone")
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: ProgressOut | None
+    failure: Failure | None
+    model_id: UUID | None = Field(description="The model that it made")
+
+
+class JobOut(JobItem):
+    spec: Spec
+    result: dict[str, Any] | None
+    reports: list[str] = Field(description="Names; fetch each below /reports/")
+
+
+class AttemptOut(BaseModel):
+    id: UUID
+    number: int
+    state: AttemptState
+    created_at: datetime
+    started_at: datetime | None
+    heartbeat_at: datetime | None
+    finished_at: datetime | None
+    failure: Failure | None
+
+
+class EventOut(BaseModel):
+    """A log line (with a level) or a change of state (with a state)."""
+
+    id: int
+    at: datetime
+    attempt: int
+    type: str = Field(description="log or state")
+    level: str | None
+    state: JobState | None
+    message: str
+
+
+class EventPage(BaseModel):
+    items: list[EventOut]
+    next: int | None = Field(description="`after` of the next page; null at the end")
+
+
+@router.post("", response={201: JobOut, **PROBLEMS}, summary="Submit a job")
+def submit(request: HttpRequest, spec: Spec = Body(...)) -> Status[JobOut]:  # noqa: B008
+    """A spec that can't be done is refused with everything that is wrong with it."""
+    return Status(201, job_out(submission.submit(principal_of(request, "jobs.submit"), spec)))
+
+
+@router.post("/check", response={204: None, **PROBLEMS}, summary="Check a job spec")
+def check_spec(request: HttpRequest, spec: Spec = Body(...)) -> Status[None]:  # noqa: B008
+    """Says what submitting it would say, and stores nothing."""
+    check.check(principal_of(request, "jobs.submit"), spec)
+    return Status(204, None)
+
+
+@router.get("", response={200: Page[JobItem], **PROBLEMS}, summary="List jobs")
+def list_jobs(
+    request: HttpRequest,
+    state: State = None,
+    kind: Kind = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[JobItem]:
+    rows = reading.listed(principal_of(request, "jobs.view"), state=state, kind=kind)
+    found, following = page_of(rows, cursor, limit)
+    return Page(items=[JobItem(**_item(row)) for row in found], next=following)
+
+
+@router.get("/{job_id}", response={200: JobOut, **PROBLEMS}, summary="Show a job")
+def show(request: HttpRequest, job_id: UUID) -> JobOut:
+    return job_out(reading.get(principal_of(request, "jobs.view"), job_id))
+
+
+@router.post("/{job_id}/cancel", response={200: JobOut, **PROBLEMS}, summary="Cancel a job")
+def cancel(request: HttpRequest, job_id: UUID) -> JobOut:
+    """A job that runs is ordered to stop, and is `cancelled` once it has."""
+    return job_out(lifecycle.cancel(principal_of(request, "jobs.cancel"), job_id))
+
+
+@router.post("/{job_id}/retry", response={200: JobOut, **PROBLEMS}, summary="Retry a job")
+def retry(request: HttpRequest, job_id: UUID) -> JobOut:
+    """Only for jobs that failed or were cancelled; the same job goes on with another attempt."""
+    return job_out(lifecycle.retry(principal_of(request, "jobs.submit"), job_id))
+
+
+@router.post("/{job_id}/clone", response={201: JobOut, **PROBLEMS}, summary="Clone a job")
+def clone(request: HttpRequest, job_id: UUID) -> Status[JobOut]:
+    """A new job with the same spec, which is checked anew."""
+    return Status(201, job_out(submission.clone(principal_of(request, "jobs.submit"), job_id)))
+
+
+@router.get(
+    "/{job_id}/attempts", response={200: Page[AttemptOut], **PROBLEMS}, summary="List attempts"
+)
+def list_attempts(
+    request: HttpRequest, job_id: UUID, cursor: Cursor = None, limit: Limit = 50
+) -> Page[AttemptOut]:
+    rows = reading.attempts_of(principal_of(request, "jobs.view"), job_id)
+    found, following = page_of(rows, cursor, limit)
+    return Page(items=[attempt_out(row) for row in found], next=following)
+
+
+@router.get(
+    "/{job_id}/events", response={200: EventPage, **PROBLEMS}, summary="Logs and changes of state"
+)
+def list_events(
+    request: HttpRequest,
+    job_id: UUID,
+    after: After = 0,
+    limit: Annotated[int, Query(ge=1, le=MAX_EVENTS)] = 200,
+) -> EventPage:
+    """Oldest first."""
+    principal = principal_of(request, "jobs.view")
+    found = reading.events_after(principal, job_id, after, limit + 1)
+    more = len(found) > limit
+    items = [event_out(row) for row in found[:limit]]
+    return EventPage(items=items, next=items[-1].id if more else None)
+
+
+@router.get(
+    "/{job_id}/metrics",
+    response={200: dict[str, list[tuple[int, float]]], **PROBLEMS},
+    summary="Curves of a job",
+)
+def metrics(
+    request: HttpRequest,
+    job_id: UUID,
+    points: Annotated[int, Query(ge=2, le=MAX_POINTS, description="At most, of each")] = 2000,
+) -> dict[str, list[tuple[int, float]]]:
+    """Steps and values by the name of the metric; long curves are thinned out evenly."""
+    return reading.curves(principal_of(request, "jobs.view"), job_id, points)
+
+
+@router.get(
+    "/{job_id}/reports/{name}",
+    response={200: dict[str, Any], **PROBLEMS},
+    summary="Show a report",
+)
+def show_report(request: HttpRequest, job_id: UUID, name: str) -> dict[str, Any]:
+    """A structured finding, such as `snr`: the signal-to-noise ratio of every module."""
+    return reading.report(principal_of(request, "jobs.view"), job_id, name)
+
+
+def job_out(row: Job) -> JobOut:
+    return JobOut(**_item(row), spec=row.spec, result=row.result, reports=sorted(row.reports))
+
+
+def _item(row: Job) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "kind": row.kind,
+        "state": row.state,
+        "attempt_number": row.attempt_number,
+        "created_at": row.created_at,
+        "created_by": row.created_by.email if row.created_by else None,
+        "started_at": row.started_at,
+        "finished_at": row.finished_at,
+        "progress": row.progress or None,
+        "failure": row.failure,
+        "model_id": reading.model_id(row),
+    }
+
+
+def attempt_out(row: Attempt) -> AttemptOut:
+    return AttemptOut(
+        id=row.id,
+        number=row.number,
+        state=AttemptState(row.state),
+        created_at=row.created_at,
+        started_at=row.started_at,
+        heartbeat_at=row.heartbeat_at,
+        finished_at=row.finished_at,
+        failure=row.failure,
+    )
+
+
+def event_out(row: Event) -> EventOut:
+    return EventOut(
+        id=row.id,
+        at=row.at,
+        attempt=row.attempt_number,
+        type=row.type,
+        level=row.data.get("level"),
+        state=row.data.get("state"),
+        message=row.data["message"],
+    )

@@ -1,17 +1,28 @@
-"""Jobs, found."""
+"""Jobs, found, and what their attempts told."""
 
+from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, F, QuerySet, Window
+from django.db.models.functions import Mod, RowNumber
 
 from alloyworks.accounts.principal import Principal
 from alloyworks.errors import NotFound
-from alloyworks.jobs.models import Job
+from alloyworks.jobs.models import Attempt, Event, Job, Metric
+
+Point = tuple[int, float]  # step, value
 
 
 def jobs_of(principal: Principal) -> QuerySet[Job]:
     principal.require("jobs.view")
     return Job.objects.filter(organisation=principal.organisation)
+
+
+def listed(principal: Principal, **wanted: Any) -> QuerySet[Job]:
+    """For lists: without the large columns, with whoever submitted it and the model it made."""
+    rows = jobs_of(principal).filter(**{name: value for name, value in wanted.items() if value})
+    related = rows.select_related("created_by", "model_version")
+    return related.defer("spec", "result", "reports", "model_version__files")
 
 
 def get(principal: Principal, job_id: UUID) -> Job:
@@ -20,3 +31,42 @@ def get(principal: Principal, job_id: UUID) -> Job:
     if job is None:
         raise NotFound(f"There is no job {job_id}.")
     return job
+
+
+def attempts_of(principal: Principal, job_id: UUID) -> QuerySet[Attempt]:
+    return get(principal, job_id).attempts.all()
+
+
+def events_after(principal: Principal, job_id: UUID, event_id: int, limit: int) -> list[Event]:
+    """The next events in the order the platform learned of them."""
+    events = get(principal, job_id).events.filter(id__gt=event_id)
+    return list(events.order_by("id")[:limit])
+
+
+def curves(principal: Principal, job_id: UUID, points: int) -> dict[str, list[Point]]:
+    """Every metric by its name; long ones thinned out evenly, to at most so many points."""
+    named = {"partition_by": [F("name")]}
+    rows = Metric.objects.filter(job=get(principal, job_id)).annotate(
+        count=Window(Count("id"), **named),
+        # Counted from the end, as the last point must stay.
+        place=Window(RowNumber(), **named, order_by=F("step").desc()),
+    )
+    kept = rows.annotate(off=Mod(F("place") - 1, 1 + (F("count") - 1) / points)).filter(off=0)
+    found: dict[str, list[Point]] = {}
+    for name, step, value in kept.order_by("name", "step").values_list("name", "step", "value"):
+        found.setdefault(name, []).append((step, value))
+    return found
+
+
+def report(principal: Principal, job_id: UUID, name: str) -> dict[str, Any]:
+    reports: dict[str, dict[str, Any]] = get(principal, job_id).reports
+    if name not in reports:
+        known = ", ".join(sorted(reports)) or "none"
+        raise NotFound(f"The job has no report {name!r}; it has {known}.")
+    return reports[name]
+
+
+def model_id(job: Job) -> UUID | None:
+    """The model that the job made."""
+    model = getattr(job, "model_version", None)
+    return model.id if model else None

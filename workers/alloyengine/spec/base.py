@@ -21,7 +21,7 @@ InputKind = Literal["model", "dataset"]
 
 def broken_rule(field: str, msg: str, remedy: str) -> PydanticCustomError:
     """For validators to raise: a rule between fields, the field to blame, and what to do."""
-    return PydanticCustomError("rule", msg, {"field": field, "remedy": remedy})  # type: ignore[arg-type]
+    return PydanticCustomError("rule", msg, {"field": field, "remedy": remedy})
 
 
 class InputRef(Spec):

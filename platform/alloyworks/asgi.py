@@ -5,4 +5,8 @@ import os
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alloyworks.settings")
-application = get_asgi_application()
+django = get_asgi_application()
+
+from alloyworks.api.bodies import BoundedBodies  # needs the settings
+
+application = BoundedBodies(django)

@@ -12,6 +12,7 @@ Action = Literal[
     "keys.manage",
     "datasets.view",
     "datasets.create",
+    "datasets.download",
     "datasets.delete",
     "models.view",
     "models.download",
@@ -27,6 +28,7 @@ _VIEWER: frozenset[Action] = frozenset(
 _MEMBER: frozenset[Action] = _VIEWER | {
     "keys.manage",
     "datasets.create",
+    "datasets.download",
     "datasets.delete",
     "models.download",
     "models.delete",

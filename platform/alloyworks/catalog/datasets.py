@@ -52,15 +52,17 @@ def delete(principal: Principal, dataset_id: UUID) -> None:
     """With its files and the scores measured on it. Conflict while a job needs it."""
     principal.require("datasets.delete")
     dataset = get(principal, dataset_id)
+    prefix = prefix_of(dataset)
     with transaction.atomic():
         if not Dataset.objects.select_for_update().filter(id=dataset.id).exists():
             raise NotFound(f"There is no dataset {dataset_id}.")
         usage.let_go(JobInput.objects.filter(dataset=dataset), f"The dataset {dataset.name!r}")
         dataset.delete()
-        transaction.on_commit(lambda: objects.delete_prefix(prefix_of(dataset)))
+        transaction.on_commit(lambda: objects.delete_prefix(prefix))
 
 
 def downloads(principal: Principal, dataset_id: UUID) -> list[Download]:
+    principal.require("datasets.download")
     dataset = get(principal, dataset_id)
     return manifest.downloads(prefix_of(dataset), dataset.files, dataset.name)
 

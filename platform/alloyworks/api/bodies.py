@@ -1,0 +1,91 @@
+"""Stops a request's body before it fills the disk: Django reads all of it before anything else."""
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from alloyworks.api.problems import MEDIA_TYPE, TOO_BIG
+from alloyworks.catalog.ingest.lines import LINE_BYTES
+from alloyworks.config import config
+from alloyworks.errors import Problem, TooLarge
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+UPLOADS = {"/api/v1/datasets", "/datasets/new/"}
+_AROUND = 64 * 1024  # what multipart adds to a file
+_OTHERS = 16 * 1024**2  # Django itself refuses these at 2 MiB
+
+
+class _TooMuch(Exception):
+    """More came than the request may hold."""
+
+
+class BoundedBodies:
+    """ASGI: answers 413 to a body that is too large, and reads no further.
+
+    Of an upload with a line longer than any dataset may hold, the rest is not passed on: whoever
+    reads the file meets the line and says which. The server swallows what still comes.
+    """
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        body = _Body(receive, upload=scope["path"] in UPLOADS)
+        if _declared(scope) > body.limit:
+            return await _refuse(body, send)
+        try:
+            return await self.app(scope, body.receive, send)
+        except _TooMuch:
+            return await _refuse(body, send)
+
+
+class _Body:
+    """The body on its way in."""
+
+    def __init__(self, receive: Receive, *, upload: bool) -> None:
+        self._receive, self.upload = receive, upload
+        self.limit = config.upload_max_bytes + _AROUND if upload else _OTHERS
+        self.size = self.line = 0
+        self.cut = False
+
+    async def receive(self) -> Message:
+        if self.cut:
+            return await self._end()
+        message = await self._receive()
+        chunk = message.get("body", b"")
+        self.size += len(chunk)
+        if self.size > self.limit:
+            raise _TooMuch
+        newline = chunk.rfind(b"\n")
+        self.line = len(chunk) - newline - 1 + (self.line if newline < 0 else 0)
+        if self.upload and self.line > LINE_BYTES + _AROUND:
+            self.cut = True
+            return {**message, "more_body": False}
+        return message
+
+    async def _end(self) -> Message:
+        """Swallows the rest, until the client is gone."""
+        while (message := await self._receive())["type"] != "http.disconnect":
+            pass
+        return message
+
+
+def _declared(scope: Message) -> int:
+    length = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(length) if length.isdigit() else 0
+
+
+async def _refuse(body: _Body, send: Send) -> None:
+    problem: Problem = TOO_BIG
+    if body.upload:
+        problem = TooLarge(f"The file is larger than {config.upload_max_bytes:,} bytes; divide it.")
+    content = json.dumps(problem.body()).encode()
+    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", b"%d" % len(content))]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})

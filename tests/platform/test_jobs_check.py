@@ -1,0 +1,456 @@
+"""Everything that a job spec can be refused for, with its place and its remedy."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from alloyworks.accounts.principal import Principal
+from alloyworks.jobs.models import JobInput, JobState
+from tests.platform.catalog_cast import make_model
+from tests.platform.world import World
+
+Spec = dict[str, Any]
+MODEL = ("model",)
+DATASET = ("dataset",)
+SET = ("test_sets", 0, "dataset")
+SFT_READS = (
+    "Use a dataset with messages, or prompt and completion, or instruction and output, or text."
+)
+
+
+@pytest.fixture
+def world(alice: Principal) -> World:
+    return World(alice)
+
+
+@pytest.fixture
+def theirs(charlie: Principal) -> World:
+    return World(charlie)
+
+
+@pytest.fixture
+def inside(world: World) -> Iterator[None]:
+    with world.scope():
+        yield
+
+
+@pytest.mark.parametrize("kind", ["train", "merge", "evaluate"])
+def test_the_specs_of_these_tests_are_right(world: World, kind: str) -> None:
+    assert world.faults(world.spec(kind)) == {}
+
+
+class TestForm:
+    """What pydantic finds."""
+
+    @pytest.mark.parametrize(
+        ("spec", "loc", "msg", "remedy"),
+        [
+            ({}, ("kind",), "kind is missing.", "Use 'evaluate' or 'merge' or 'train'."),
+            ({"kind": "bake"}, ("kind",), "There is no kind 'bake'.", None),
+            ([], (), "a list is not an object.", None),
+            (None, (), "null is not an object.", None),
+            ({"kind": "merge"}, ("recipe",), "recipe is missing.", "Add it."),
+        ],
+    )
+    def test_a_spec_that_is_none(
+        self, world: World, spec: Any, loc: tuple[str, ...], msg: str, remedy: str | None
+    ) -> None:
+        found = world.faults(spec)
+
+        assert list(found) == [loc]
+        assert found[loc][0] == msg
+        assert remedy in (None, found[loc][1])
+
+    @pytest.mark.parametrize(
+        ("change", "loc", "msg", "remedy"),
+        [
+            ({"model": ""}, MODEL, "model is empty.", "Fill it in."),
+            ({"model": 5}, MODEL, "5 is not a text.", None),
+            ({"model": "x" * 1025}, MODEL, "model is longer than 1024 characters.", None),
+            ({"epochs": 0}, ("epochs",), "0 is too small.", "Use more than 0."),
+            ({"epochs": "many"}, ("epochs",), "'many' is not a number.", None),
+            ({"epochs": 1e999}, ("epochs",), "inf is not a finite number.", None),
+            ({"seed": -1}, ("seed",), "-1 is too small.", "Use at least 0."),
+            ({"seed": 2**32}, ("seed",), "4294967296 is too large.", "Use less than 4294967296."),
+            ({"max_steps": 1.5}, ("max_steps",), "1.5 is not a whole number.", None),
+            ({"max_steps": 10**7}, ("max_steps",), None, "Use at most 1000000."),
+            ({"objective": "dpo"}, ("objective",), "objective can't be 'dpo'.", "Use 'sft'."),
+            ({"name": "x" * 121}, ("name",), None, "Shorten it."),
+            ({"name": "a\nb"}, ("name",), None, "Remove them."),
+            ({"tuning": {}}, ("tuning", "method"), "method is missing.", None),
+            (
+                {"tuning": {"method": "lora"}},
+                ("tuning", "method"),
+                "There is no method 'lora'.",
+                "Use 'full' or 'spectrum'.",
+            ),
+            ({"tuning": 3}, ("tuning",), "3 is not an object.", None),
+            (
+                {"tuning": {"method": "spectrum", "percent": 101}},
+                ("tuning", "percent"),
+                "101 is too large.",
+                "Use at most 100.",
+            ),
+            ({"epoch": 3}, ("epoch",), "There is no field 'epoch' here.", "Did you mean 'epochs'?"),
+        ],
+    )
+    def test_a_field_is_wrong(
+        self,
+        world: World,
+        change: Spec,
+        loc: tuple[str, ...],
+        msg: str | None,
+        remedy: str | None,
+    ) -> None:
+        found = world.faults(world.train(**change))
+
+        assert list(found) == [loc]
+        assert msg in (None, found[loc][0])
+        assert remedy in (None, found[loc][1])
+
+    def test_a_field_is_missing(self, world: World) -> None:
+        spec = world.train()
+        del spec["dataset"]
+
+        assert world.faults(spec) == {DATASET: ("dataset is missing.", "Add it.")}
+
+    def test_all_faults_are_told_at_once(self, world: World) -> None:
+        spec = world.evaluate(models=[], test_sets=[{"metric": "bleu"}], batch_size="big")
+
+        assert set(world.faults(spec)) == {
+            ("models",),
+            SET,
+            ("test_sets", 0, "metric"),
+            ("batch_size",),
+        }
+
+    @pytest.mark.parametrize("value", ["x", [], [1, "x"], {"a": 1}, None, [{"filter": "mlp"}]])
+    def test_a_parameters_forms_are_told_once(self, world: World, value: Any) -> None:
+        place = ("recipe", "models", 0, "parameters", "weight")
+        spec = world.merge()
+        spec["recipe"]["models"][0]["parameters"] = {"weight": value}
+
+        found = world.faults(spec)
+
+        assert list(found) == [place]
+        assert "a list of {filter, value}" in found[place][1]
+
+    def test_endless_faults_end(self, world: World) -> None:
+        assert len(world.faults(world.train(**{f"x{i}": 1 for i in range(1000)}))) == 100
+
+
+class TestReferences:
+    @pytest.mark.parametrize("kind", ["train", "merge", "evaluate"])
+    def test_another_organisations_things_are_like_unknown_ones(
+        self, world: World, theirs: World, kind: str
+    ) -> None:
+        foreign = world.faults(theirs.spec(kind))
+        nobodys = world.faults(
+            replaced(theirs.spec(kind), (theirs.base, theirs.tuned, theirs.chats))
+        )
+
+        assert set(foreign) == set(nobodys) == places(kind)
+        assert [words(fault) for fault in foreign.values()] == [
+            words(fault) for fault in nobodys.values()
+        ]
+
+    @pytest.mark.parametrize(
+        "reference", ["0", "../../etc/passwd", "{brace}", "SmolLM2", "%s", "'; --", "dataset:1"]
+    )
+    def test_what_is_no_id_is_unknown(self, world: World, reference: str) -> None:
+        found = world.faults(world.train(model=reference, dataset=reference))
+
+        assert found == {
+            MODEL: (
+                f"There is no model {reference!r}.",
+                "They are listed at /models/ and by GET /api/v1/models.",
+            ),
+            DATASET: (
+                f"There is no dataset {reference!r}.",
+                "They are listed at /datasets/ and by GET /api/v1/datasets.",
+            ),
+        }
+
+    @pytest.mark.parametrize("form", ["{{{0}}}", "urn:uuid:{0}", " {0}"])
+    def test_an_id_is_written_in_one_way(self, world: World, form: str) -> None:
+        assert MODEL in world.faults(world.train(model=form.format(world.base.id)))
+
+    def test_a_dataset_is_no_model(self, world: World) -> None:
+        spec = world.train(model=str(world.chats.id), dataset=str(world.base.id))
+
+        assert set(world.faults(spec)) == {MODEL, DATASET}
+
+    @pytest.mark.parametrize("text", ["", "7", str(uuid4())])
+    def test_a_job_that_there_is_not(self, world: World, text: str) -> None:
+        found = world.faults(world.train(model=f"job:{text}"))
+
+        assert found == {
+            MODEL: (
+                f"There is no job {text!r}.",
+                "They are listed at /jobs/ and by GET /api/v1/jobs.",
+            )
+        }
+
+    def test_another_organisations_job_is_an_unknown_one(self, world: World, theirs: World) -> None:
+        with theirs.scope():
+            job = theirs.job()
+
+        assert world.faults(world.train(model=f"job:{job.id}"))[MODEL][0] == (
+            f"There is no job '{job.id}'."
+        )
+
+    def test_a_job_that_makes_no_model(self, world: World) -> None:
+        with world.scope():
+            job = world.job("evaluate")
+
+        msg, remedy = world.faults(world.train(model=f"job:{job.id}"))[MODEL]
+
+        assert msg == "The job 'evaluate job' makes no model: its kind is evaluate."
+        assert remedy == "Use a job that makes one: train or merge."
+
+    @pytest.mark.parametrize(
+        ("state", "ended"), [(JobState.FAILED, "failed"), (JobState.CANCELLED, "was cancelled")]
+    )
+    def test_a_job_that_ended_without_a_model(
+        self, world: World, state: JobState, ended: str
+    ) -> None:
+        with world.scope():
+            job = world.job(state=state)
+
+        found = world.faults(world.evaluate(f"job:{job.id}"))
+
+        assert found == {
+            ("models", 0): (
+                f"The job 'train job' {ended}, so there is no model of it.",
+                "Retry that job first, or use another model.",
+            )
+        }
+
+    def test_a_job_whose_model_was_deleted(self, world: World) -> None:
+        with world.scope():
+            job = world.job(state=JobState.SUCCEEDED)
+
+        msg, _ = world.faults(world.evaluate(f"job:{job.id}"))[("models", 0)]
+
+        assert msg == "The model of the job 'train job' was deleted."
+
+    def test_a_dataset_can_not_be_a_job(self, world: World) -> None:
+        with world.scope():
+            job = world.job()
+
+        assert DATASET in world.faults(world.train(dataset=f"job:{job.id}"))
+
+
+@pytest.mark.usefixtures("inside")
+class TestDatasets:
+    @pytest.mark.parametrize("form", ["chat", "prompt_completion", "instruction", "text"])
+    def test_what_sft_learns_from(self, world: World, form: str) -> None:
+        assert world.faults(world.train(dataset=str(world.dataset(form).id))) == {}
+
+    def test_sft_can_not_use_preferences(self, world: World) -> None:
+        pairs = world.dataset("preference", name="pairs")
+
+        found = world.faults(world.train(dataset=str(pairs.id)))
+
+        assert found == {
+            DATASET: (
+                "sft can't use the dataset 'pairs': its columns are chosen and rejected.",
+                SFT_READS,
+            )
+        }
+
+    @pytest.mark.parametrize(
+        ("metric", "form", "fits"),
+        [
+            ("exact_match", "chat", True),
+            ("exact_match", "prompt_completion", True),
+            ("exact_match", "instruction", True),
+            ("exact_match", "text", False),
+            ("exact_match", "preference", False),
+            ("perplexity", "chat", True),
+            ("perplexity", "text", True),
+            ("perplexity", "preference", False),
+        ],
+    )
+    def test_what_a_metric_can_score(
+        self, world: World, metric: str, form: str, fits: bool
+    ) -> None:
+        test_set = {"dataset": str(world.dataset(form).id), "metric": metric}
+
+        found = world.faults(world.evaluate(test_sets=[test_set]))
+
+        assert set(found) == (set() if fits else {SET})
+
+    def test_nothing_to_train_on(self, world: World) -> None:
+        empty = world.dataset("chat", train_rows=0)
+
+        found = world.faults(world.train(dataset=str(empty.id)))
+
+        assert found[DATASET] == (
+            "The dataset 'd' has no training rows.",
+            "Upload it again with a smaller test_percent.",
+        )
+
+    def test_nothing_to_ask(self, world: World) -> None:
+        empty = world.dataset("chat", test_rows=0)
+
+        found = world.faults(world.evaluate(test_sets=[{"dataset": str(empty.id)}]))
+
+        assert found[SET] == (
+            "The dataset 'd' has no test rows.",
+            "Upload it again with a larger test_percent.",
+        )
+
+    def test_a_model_twice_in_an_evaluation(self, world: World) -> None:
+        job = world.job(state=JobState.SUCCEEDED)
+        made = make_model(world.owner, name="made", job=job)
+
+        found = world.faults(world.evaluate(str(world.base.id), str(made.id), f"job:{job.id}"))
+
+        assert found == {("models", 2): ("made v1 is there twice.", "Remove one of them.")}
+
+    def test_a_test_set_twice_with_one_metric(self, world: World) -> None:
+        one = {"dataset": str(world.chats.id)}
+
+        found = world.faults(world.evaluate(test_sets=[one, one | {"metric": "perplexity"}, one]))
+
+        assert set(found) == {("test_sets", 2, "dataset")}
+
+
+@pytest.mark.usefixtures("inside")
+class TestMerging:
+    @pytest.mark.parametrize(
+        ("facts", "difference"),
+        [
+            ({"hidden_size": 960, "parameters": 1}, "hidden size 960 instead of 576"),
+            (
+                {"layers": 32, "vocabulary": 9},
+                "number of layers 32 instead of 30, vocabulary 9 ins",
+            ),
+            (
+                {"architecture": "Qwen3ForCausalLM"},
+                "architecture Qwen3ForCausalLM instead of Llama",
+            ),
+            ({"parameters": 1}, "number of weights 1 instead of 134515008"),
+        ],
+    )
+    def test_models_of_different_shapes(self, world: World, facts: Spec, difference: str) -> None:
+        other = world.model(**facts)
+
+        found = world.faults(world.merge("linear", str(world.base.id), str(other.id)))
+
+        assert list(found) == [("recipe", "models", 1, "model")]
+        msg, remedy = found["recipe", "models", 1, "model"]
+        assert msg.startswith(f"{other.name} v1 differs from base v1: {difference}")
+        assert remedy == "Merge models of one architecture, size and vocabulary."
+
+    def test_all_are_compared_with_the_base(self, world: World) -> None:
+        base = world.model(hidden_size=960)
+
+        found = world.faults(world.merge("task_arithmetic", base_model=str(base.id)))
+
+        assert set(found) == {("recipe", "models", i, "model") for i in (0, 1)}
+
+    def test_facts_that_are_not_known_differ_from_nothing(self, world: World) -> None:
+        other = world.model(hidden_size=None, architecture="LlamaForCausalLM")
+
+        assert world.faults(world.merge("linear", str(world.base.id), str(other.id))) == {}
+
+    def test_a_model_to_come_has_the_shape_of_its_base(self, world: World) -> None:
+        large = world.model(hidden_size=960)
+        job = world.job()
+        JobInput.objects.create(
+            organisation=world.owner.organisation,
+            job=job,
+            reference=job.spec["model"],
+            model_version=large,
+        )
+
+        found = world.faults(world.merge("linear", str(world.base.id), f"job:{job.id}"))
+
+        msg, _ = found["recipe", "models", 1, "model"]
+        assert msg.startswith("the model of the job 'train job' differs from base v1")
+
+    def test_an_unknown_parameter(self, world: World) -> None:
+        spec = world.merge(parameters={"wieght": 1, "weight": 1})
+
+        assert world.faults(spec) == {
+            ("recipe", "parameters", "wieght"): (
+                "linear has no parameter 'wieght'.",
+                "Did you mean 'weight'?",
+            )
+        }
+
+    def test_a_parameter_at_the_wrong_place(self, world: World) -> None:
+        spec = world.merge()
+        spec["recipe"]["models"][1]["parameters"] = {"normalize": False}
+
+        assert list(world.faults(spec)) == [("recipe", "models", 1, "parameters", "normalize")]
+
+    def test_a_missing_parameter_of_the_recipe(self, world: World) -> None:
+        spec = world.merge("slerp", base_model=str(world.base.id), parameters={})
+
+        assert world.faults(spec) == {
+            ("recipe", "parameters", "t"): ("slerp needs t.", "Add it to the recipe's parameters.")
+        }
+
+    def test_a_missing_parameter_of_a_model(self, world: World) -> None:
+        base, tuned = str(world.base.id), str(world.tuned.id)
+        spec = world.merge("task_arithmetic", base, tuned, base_model=base, parameters={})
+
+        found = world.faults(spec)
+
+        assert found == {
+            ("recipe", "models", 1, "parameters", "weight"): (
+                "task_arithmetic needs weight.",
+                "Give every model a weight, or one for all in the recipe's parameters.",
+            )
+        }
+
+    def test_a_method_without_its_base(self, world: World) -> None:
+        found = world.faults(world.merge("task_arithmetic"))
+
+        assert found == {
+            ("recipe", "base_model"): (
+                "task_arithmetic needs base_model.",
+                "Name the model that the others are compared to.",
+            )
+        }
+
+    def test_slerp_of_three(self, world: World) -> None:
+        spec = world.merge("slerp", base_model=str(world.model().id), parameters={"t": 0.5})
+
+        assert list(world.faults(spec)) == [("recipe", "models")]
+
+
+def replaced(spec: Spec, rows: Any) -> Spec:
+    """With ids that nobody has in place of these rows' ids."""
+    known = {str(row.id): str(uuid4()) for row in rows}
+
+    def change(value: Any) -> Any:
+        match value:
+            case str():
+                return known.get(value, value)
+            case dict():
+                return {key: change(item) for key, item in value.items()}
+            case list():
+                return [change(item) for item in value]
+        return value
+
+    return change(spec)
+
+
+def places(kind: str) -> set[tuple[str | int, ...]]:
+    return {
+        "train": {MODEL, DATASET},
+        "merge": {("recipe", "models", 0, "model"), ("recipe", "models", 1, "model")},
+        "evaluate": {("models", 0), SET},
+    }[kind]
+
+
+def words(fault: tuple[str, str]) -> tuple[str, str]:
+    """Without the id."""
+    msg, remedy = fault
+    return msg.partition("'")[0], remedy

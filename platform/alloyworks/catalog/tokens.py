@@ -131,7 +131,9 @@ def _count(folder: Path) -> Counter[int]:
     except subprocess.TimeoutExpired:
         raise _unusable(f"Counting took longer than {_SECONDS} seconds.") from None
     if done.returncode == REFUSED:
-        raise _unusable(f"Its tokenizer.json can't be used: {done.stdout.decode()[:200]}")
+        raise _unusable(
+            f"Its tokenizer.json can't be used: {done.stdout.decode(errors='replace')[:200]}"
+        )
     if done.returncode:
         raise _unusable("Its tokenizer.json can't be used: the tokenizer crashed.")
     return Counter({int(length): count for length, count in json.loads(done.stdout).items()})

@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from django.http import HttpRequest
-from ninja import Body, Query, Router, Status
+from django.http import HttpRequest, StreamingHttpResponse
+from ninja import Body, Header, Query, Router, Status
 from pydantic import BaseModel, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
@@ -14,10 +14,12 @@ from alloyengine.spec.protocol import Failure
 from alloyworks.accounts.principal import principal_of
 from alloyworks.api.pagination import Cursor, Limit, Page, page_of
 from alloyworks.api.problems import PROBLEMS
-from alloyworks.jobs import check, lifecycle, reading, submission
+from alloyworks.jobs import check, lifecycle, reading, stream, submission
 from alloyworks.jobs.models import Attempt, AttemptState, Event, Job, JobState
 
 router = Router()
+STREAM = "text/event-stream"
+STREAMED = {"responses": {200: {"description": "Until the job ends", "content": {STREAM: {}}}}}
 MAX_EVENTS, MAX_POINTS = 1000, 10_000
 
 
@@ -37,6 +39,7 @@ class _DescribedAsSpec:
 Spec = Annotated[Any, _DescribedAsSpec()]
 Kind = Annotated[str | None, Query(max_length=24, description="Only jobs of this kind")]
 State = Annotated[JobState | None, Query(description="Only jobs in this state")]
+LastEventId = Annotated[int, Header(alias="Last-Event-ID", ge=0, le=2**63 - 1)]
 After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Only events with larger ids")]
 
 
@@ -195,6 +198,23 @@ def metrics(
 def show_report(request: HttpRequest, job_id: UUID, name: str) -> dict[str, Any]:
     """A structured finding, such as `snr`: the signal-to-noise ratio of every module."""
     return reading.report(principal_of(request, "jobs.view"), job_id, name)
+
+
+@router.get("/{job_id}/stream", response=PROBLEMS, openapi_extra=STREAMED, summary="Follow a job")
+def follow(
+    request: HttpRequest, job_id: UUID, last_event_id: LastEventId = 0, after: After = 0
+) -> StreamingHttpResponse:
+    """Server-sent events: log, state, progress, metrics, report, end.
+
+    A reader that comes back says by Last-Event-ID which log or state event it saw last.
+    """
+    principal = principal_of(request, "jobs.view")
+    job = reading.get(principal, job_id)
+    return StreamingHttpResponse(
+        stream.follow(principal, job.id, last_event_id or after),
+        content_type=STREAM,
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )
 
 
 def job_out(row: Job) -> JobOut:

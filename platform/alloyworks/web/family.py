@@ -25,6 +25,10 @@ class Box:
     def middle(self) -> int:
         return self.y + HEIGHT // 2
 
+    @property
+    def text_x(self) -> int:
+        return self.x + 12
+
 
 @dataclass(frozen=True)
 class Tree:
@@ -34,6 +38,15 @@ class Tree:
     height: int
     box_width: int = WIDTH
     box_height: int = HEIGHT
+
+    @property
+    def view_width(self) -> int:
+        """With room for the strokes at the edges."""
+        return self.width + 2
+
+    @property
+    def view_height(self) -> int:
+        return self.height + 2
 
 
 def drawn(nodes: Sequence[Node], edges: Sequence[Edge], chosen: Collection[UUID]) -> Tree | None:

@@ -5,6 +5,8 @@ from datetime import datetime
 from django import template
 from django.utils import timezone
 
+from alloyworks.web.choices import count_words
+
 register = template.Library()
 
 
@@ -35,5 +37,17 @@ def lasted(begun: datetime | None, ended: datetime | None) -> str:
 
 
 @register.filter
-def get(mapping: dict[str, object], key: str) -> object:
-    return mapping.get(key, "")
+def commas(number: float) -> str:
+    return f"{number:,.0f}"
+
+
+@register.filter
+def figure(number: float) -> str:
+    """Four significant digits."""
+    return f"{number:.4g}"
+
+
+@register.filter
+def short(count: int | None) -> str:
+    """135M, 1.7B: as model names say it."""
+    return count_words(count)

@@ -18,7 +18,8 @@ def compare(request: HttpRequest) -> HttpResponse:
     datasets = [_id(text) for text in request.GET.getlist("datasets")]
     reference = request.GET.get("reference")
     found = comparison(principal, models, datasets, _id(reference) if reference else None)
-    return render(request, "compare/compare.html", {"found": found, "chosen": bool(models)})
+    context = {"found": found, "may_submit": principal.may("jobs.submit")}
+    return render(request, "compare/compare.html", context)
 
 
 def _id(text: str) -> UUID:

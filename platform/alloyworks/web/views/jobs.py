@@ -33,6 +33,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "kind": kind,
         "states": JobState.choices,
         "kinds": list(FORMS),
+        "may_submit": principal.may("jobs.submit"),
         "live": any(job.state in UNFINISHED for job in found),
         "filtered": bool(state or kind or request.GET.get("cursor")),
     }

@@ -35,6 +35,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "alloyworks.web.middleware.ContentSecurityPolicy",
     "alloyworks.api.problems.ProblemShape",
+    "alloyworks.web.middleware.ProblemPages",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -4,6 +4,26 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from alloyworks.accounts.members import organisations_of
+from alloyworks.accounts.principal import Principal
+from alloyworks.config import config
+
+SECTIONS = (
+    ("Jobs", "/jobs/"),
+    ("Models", "/models/"),
+    ("Datasets", "/datasets/"),
+    ("Compare", "/compare/"),
+)
+
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    return {"principal": getattr(request, "principal", None)}
+    principal: Principal | None = getattr(request, "principal", None)
+    return {
+        "principal": principal,
+        "memberships": organisations_of(principal) if principal else [],  # read when shown
+        "sections": [
+            {"label": label, "url": url, "current": request.path.startswith(url)}
+            for label, url in SECTIONS
+        ],
+        "email_dir": config.email_dir,
+    }

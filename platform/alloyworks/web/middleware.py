@@ -1,13 +1,21 @@
-"""The Content-Security-Policy: everything comes from this deployment, nothing inline runs."""
+"""What holds for every page: where its parts may come from, and how it says problems."""
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponseBase
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
 
+from alloyworks.errors import Problem, Unauthenticated
+
+# Everything comes from this deployment, and nothing inline runs.
 POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
+MACHINES = ("/api/", "/runner/")
 
 
 class ContentSecurityPolicy:
@@ -18,3 +26,29 @@ class ContentSecurityPolicy:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
+
+
+class ProblemPages:
+    """A problem that a page's view raises becomes a page; who is unknown signs in first."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, Problem) or request.path.startswith(MACHINES):
+            return None
+        if isinstance(exception, Unauthenticated) and not request.user.is_authenticated:
+            return _to_sign_in(request)
+        return render(request, "problem.html", {"problem": exception}, status=exception.status)
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """And back afterwards, where the page can be asked for again."""
+    messages.info(request, "Sign in first.")
+    back = f"?{urlencode({'next': request.get_full_path()})}" if request.method == "GET" else ""
+    if "HX-Request" in request.headers:
+        return HttpResponse(headers={"HX-Redirect": settings.LOGIN_URL})
+    return redirect(f"{settings.LOGIN_URL}{back}")

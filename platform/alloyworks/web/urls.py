@@ -1,5 +1,9 @@
 """Every page."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from alloyworks.web.views import home
+
+urlpatterns = [
+    path("", home.home, name="home"),
+]

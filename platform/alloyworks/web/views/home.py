@@ -1,0 +1,10 @@
+"""The front door: what the product is, or, for members, what goes on."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    return render(request, "home/landing.html")

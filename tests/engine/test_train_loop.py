@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 from alloyengine.errors import InputError, Stopped
 from alloyengine.report import Silent
 from alloyengine.spec.train import TrainSpec
-from alloyengine.train import batches
+from alloyengine.train import batches, loop
 from alloyengine.train.encode import IGNORED, Example
 from alloyengine.train.loop import PHASE, backward, fit, schedule
 
@@ -60,6 +60,46 @@ def test_gradients_are_those_of_the_plain_loss(model: Any):
     found, weight.grad = weight.grad, None
     (sum(alone(model, example) for example in BATCH) / 4).backward()
     assert torch.cosine_similarity(found.flatten(), weight.grad.flatten(), dim=0) > 0.999
+
+
+def test_a_shared_prefix_changes_neither_loss_nor_gradients(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+):
+    asked = [[*range(10, 30), *own] for own in ([40, 41, 42], [50, 51], [60, 61, 62, 63])]
+    batch = [Example(row, [IGNORED] * (len(row) - 1) + row[-1:]) for row in asked]
+    monkeypatch.setattr(loop, "is_fast", lambda _: False)
+    (part,) = batches.parts(batch, pad=0)
+    assert len(part.prefix) == 20
+
+    shared, found = backward(model, batch), gradients(model)
+    monkeypatch.setattr(loop, "_looks_back", lambda _: False)
+    assert backward(model, batch) == pytest.approx(shared, rel=1e-5)
+
+    for name, plain in gradients(model).items():
+        assert torch.allclose(found[name], plain, rtol=1e-3, atol=1e-6), name
+
+
+def gradients(model: Any) -> dict[str, torch.Tensor]:
+    found = {name: weight.grad for name, weight in model.named_parameters()}
+    model.zero_grad(set_to_none=True)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changes", "looks_back"),
+    [
+        ({}, True),
+        ({"sliding_window": 4096}, False),
+        ({"layer_types": ["full_attention", "sliding_attention"]}, False),
+        ({"layer_types": ["linear_attention", "full_attention"]}, False),
+    ],
+)
+def test_prefixes_are_shared_only_where_all_layers_look_back(
+    model: Any, changes: dict[str, Any], looks_back: bool
+):
+    for name, value in changes.items():
+        setattr(model.config, name, value)
+    assert loop._looks_back(model) == looks_back
 
 
 def test_a_batch_in_parts_learns_the_same(model: Any, monkeypatch: pytest.MonkeyPatch):

@@ -4,7 +4,7 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, takewhile
 
 import torch
 from torch import Tensor
@@ -13,14 +13,21 @@ from alloyengine.train.encode import IGNORED, Example
 
 BUCKET_BATCHES = 8  # batches sorted by length together: little padding, still well mixed
 PART_TOKENS = 8192  # padded tokens in memory at once; a larger batch is taken in parts
+SHORTEST_PREFIX = 8  # tokens; sharing fewer does not pay for the second pass
 
 
 @dataclass(frozen=True)
 class Part:
-    """[examples, tokens] each. Padding is on the right, where causal attention never sees it."""
+    """Inputs, and at each of them the token to be predicted next, IGNORED where nothing is learned.
 
+    `prefix` [tokens] stands before every example, such as the system message that all share: it is
+    computed once and not learned. `tokens` and `following` are [examples, tokens] each. Padding is
+    on the right, where causal attention never sees it.
+    """
+
+    prefix: Tensor
     tokens: Tensor
-    targets: Tensor
+    following: Tensor
 
 
 def steps_of(examples: int, batch_size: int, epochs: float, max_steps: int | None) -> int:
@@ -34,12 +41,12 @@ def batches(examples: Sequence[Example], size: int, seed: int) -> Iterator[list[
         yield from _epoch(examples, size, random.Random(f"{seed}/{epoch}"))  # noqa: S311
 
 
-def parts(batch: Sequence[Example], pad: int) -> Iterator[Part]:
+def parts(batch: Sequence[Example], pad: int, share: bool = True) -> Iterator[Part]:
     """The batch as tensors, in as few parts as memory allows."""
-    ranked = sorted(batch, key=lambda example: len(example.tokens))
+    ranked = sorted((_needed(example) for example in batch), key=lambda row: len(row.tokens))
     while ranked:
         rows = max(1, PART_TOKENS // len(ranked[-1].tokens))
-        yield _tensors(ranked[-rows:], pad)
+        yield _tensors(ranked[-rows:], pad, share)
         ranked = ranked[:-rows]
 
 
@@ -56,12 +63,32 @@ def _chunks(items: Sequence[Example], size: int) -> list[list[Example]]:
     return [list(items[start : start + size]) for start in range(0, len(items), size)]
 
 
-def _tensors(examples: Sequence[Example], pad: int) -> Part:
-    width = max(len(example.tokens) for example in examples)
-    return Part(
-        torch.tensor([_padded(example.tokens, width, pad) for example in examples]),
-        torch.tensor([_padded(example.targets, width, IGNORED) for example in examples]),
-    )
+def _needed(example: Example) -> Example:
+    """Shifted by one, so that each target stands at the token that predicts it; cut after the last.
+
+    What follows the last learned token, such as the template's line break, predicts nothing.
+    """
+    following = example.targets[1:]
+    while following and following[-1] == IGNORED:
+        following.pop()
+    return Example(example.tokens[: len(following)], following)
+
+
+def _tensors(rows: Sequence[Example], pad: int, share: bool) -> Part:
+    start = _shared(rows) if share else 0
+    width = max(len(row.tokens) for row in rows)
+    tokens = torch.tensor([_padded(row.tokens, width, pad) for row in rows])
+    following = torch.tensor([_padded(row.targets, width, IGNORED) for row in rows])
+    return Part(tokens[0, :start], tokens[:, start:], following[:, start:])
+
+
+def _shared(rows: Sequence[Example]) -> int:
+    """How many tokens all rows begin with before anything is learned; 0 when sharing can't pay."""
+    shortest = min(len(row.tokens) for row in rows) - 1
+    columns = zip(*(zip(row.tokens, row.targets, strict=True) for row in rows), strict=False)
+    alike = takewhile(lambda column: len(set(column)) == 1 and column[0][1] == IGNORED, columns)
+    length = min(sum(1 for _ in alike), shortest)
+    return length if len(rows) > 1 and length >= SHORTEST_PREFIX else 0
 
 
 def _padded(values: list[int], width: int, filler: int) -> list[int]:

@@ -80,25 +80,44 @@ def backward(model: Any, batch: Sequence[Example]) -> float:
     """Adds the gradients of the batch's mean loss over its learned tokens; returns that loss."""
     learned = sum(target != IGNORED for item in batch for target in item.targets[1:])
     total = 0.0
-    for part in parts(batch, pad=0):
+    for part in parts(batch, pad=0, share=_looks_back(model)):
         loss = _loss_sum(model, part) / learned
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.item()
     return total
 
 
+def _looks_back(model: Any) -> bool:
+    """Whether every layer attends to all that came before, as sharing a prefix takes for granted.
+
+    Sliding windows would cut the prefix off; layers with a state of their own keep none of it.
+    """
+    kinds = set(getattr(model.config, "layer_types", None) or ["full_attention"])
+    windowed = getattr(model.config, "sliding_window", None) is not None
+    attends = hasattr(model.config, "num_attention_heads") and model._supports_sdpa
+    return attends and kinds == {"full_attention"} and not windowed
+
+
 def _loss_sum(model: Any, part: Part) -> Tensor:
     """Summed cross entropy. The vocabulary is large: logits are made only where one is learned."""
     device = model.device
-    following = part.targets[:, 1:]
-    columns = (following != IGNORED).any(dim=0).nonzero().squeeze(1)
-    wanted = following[:, columns].to(device)
+    columns = (part.following != IGNORED).any(dim=0).nonzero().squeeze(1)
+    wanted = part.following[:, columns].to(device)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_fast("bfloat16")):
+        before = _prefix(model, part) if len(part.prefix) else {"use_cache": False}
         answer = model(
-            input_ids=part.tokens.to(device), logits_to_keep=columns.to(device), use_cache=False
+            input_ids=part.tokens.to(device), logits_to_keep=columns.to(device), **before
         )
     learned = wanted != IGNORED
     return cross_entropy(answer.logits[learned].float(), wanted[learned], reduction="sum")
+
+
+def _prefix(model: Any, part: Part) -> dict[str, Any]:
+    """Keys and values of the shared prefix, computed once; gradients flow back through them."""
+    tokens = part.prefix[None].to(model.device)
+    past = model(input_ids=tokens, use_cache=True, logits_to_keep=1).past_key_values
+    past.batch_repeat_interleave(len(part.tokens))
+    return {"past_key_values": past, "use_cache": True}
 
 
 def _check(name: str, value: float, step: int, spec: TrainSpec) -> None:

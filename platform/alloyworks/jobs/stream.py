@@ -22,6 +22,7 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import InterfaceError, OperationalError, connection
+from django.db.models import JSONField
 from django.db.models.expressions import RawSQL
 
 from alloyworks.accounts import keys
@@ -39,15 +40,17 @@ RETRY = "retry: 2000\n\n"  # milliseconds before a browser comes back
 STILL_HERE = ": still here\n\n"
 
 # Reports may be large; which of them changed is told by digests.
-_DIGESTS = RawSQL(  # noqa: S611  # nobody's input is in it
-    "(SELECT jsonb_object_agg(key, md5(value::text)) FROM jsonb_each(reports))", ()
+_DIGESTS = RawSQL(  # nobody's input is in it
+    "(SELECT jsonb_object_agg(key, md5(value::text)) FROM jsonb_each(reports))",
+    (),
+    output_field=JSONField(),
 )
 
 
 async def follow(principal: Principal, job_id: UUID, after: int = 0) -> AsyncIterator[str]:
     """Everything after the event with this id, until the job is finished or out of sight."""
     # The request's own connection would else stay with it as long as the stream is open.
-    await sync_to_async(connection.close)()
+    await sync_to_async(_release)()
     # Threads of the common pool: their number bounds the connections of all streams together.
     look = sync_to_async(_look, thread_sensitive=False)
     told, seen = monotonic(), _Seen(event=after)
@@ -84,7 +87,12 @@ def _look(principal: Principal, job_id: UUID, seen: _Seen) -> str:
         with scope(principal.organisation.id, principal.user.id):
             return "".join(_news(principal, job_id, seen))
     finally:
-        connection.close()
+        _release()
+
+
+def _release() -> None:
+    """Gives this thread's connection back to the pool."""
+    connection.close()
 
 
 def _news(principal: Principal, job_id: UUID, seen: _Seen) -> list[str]:

@@ -49,7 +49,6 @@ def context_of(principal: Principal, job: Job) -> dict[str, Any]:
         "may_cancel": unfinished and principal.may("jobs.cancel") and not job.cancel_requested_at,
         "may_retry": job.state in (FAILED, CANCELLED) and submits,
         "may_clone": submits,
-        "percent": percent_of(job),
         "inputs": [_input(entry) for entry in inputs],
         "attempts": list(job.attempts.order_by("-number")),
         "lines": log_lines(job, LOG_LINES),
@@ -59,12 +58,6 @@ def context_of(principal: Principal, job: Job) -> dict[str, Any]:
         "scores": _scores(job, inputs),
         "compare": _compared(inputs),
     }
-
-
-def percent_of(job: Job) -> float | None:
-    """How far the present phase is; None when nobody knows."""
-    total = job.progress.get("total")
-    return round(100 * min(1, job.progress["done"] / total), 1) if total else None
 
 
 def log_lines(job: Job, last: int | None = None) -> list[LogLine]:

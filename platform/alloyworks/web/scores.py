@@ -61,6 +61,10 @@ class Column:
     metric: Metric
     examples: int
 
+    @property
+    def arrow(self) -> str:
+        return "↓" if self.metric.lower_is_better else "↑"
+
 
 @dataclass(frozen=True)
 class Line:

@@ -29,6 +29,24 @@ def duration(seconds: float | None) -> str:
 
 
 @register.filter
+def time_left(seconds: float | None) -> str:
+    """No more exact than anybody can know; the pages' TypeScript says it alike."""
+    if not isinstance(seconds, int | float):
+        return ""
+    if seconds < 5:
+        return "a few seconds left"
+    if seconds < 55:
+        return f"about {round(seconds / 5) * 5} s left"
+    minutes = max(1, round(seconds / 60))
+    if minutes < 60:
+        return f"about {minutes} min left"
+    hours = minutes // 60
+    if hours < 10:
+        return f"about {hours} h {minutes % 60:02d} min left"
+    return f"about {hours} h left" if hours < 48 else f"about {round(hours / 24)} days left"
+
+
+@register.filter
 def lasted(begun: datetime | None, ended: datetime | None) -> str:
     """From its start to its end, or to now."""
     if begun is None:

@@ -8,11 +8,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
 from alloyworks.accounts.principal import Principal, principal_of
 from alloyworks.api.pagination import page_of
-from alloyworks.errors import Conflict
+from alloyworks.errors import Conflict, Invalid
 from alloyworks.jobs import lifecycle, reading, submission
 from alloyworks.jobs.models import Job, JobState
 from alloyworks.jobs.states import UNFINISHED
@@ -29,6 +30,8 @@ def jobs(request: HttpRequest) -> HttpResponse:
     context = {
         "jobs": found,
         "next": following,
+        "cursor": request.GET.get("cursor", ""),
+        "filters": urlencode({"state": state, "kind": kind}),
         "state": state,
         "kind": kind,
         "states": JobState.choices,
@@ -60,25 +63,22 @@ def clone(request: HttpRequest, job_id: UUID) -> HttpResponse:
 
 
 def _ordered(request: HttpRequest, job_id: UUID, order: Callable[[], Job]) -> HttpResponse:
-    """On to the job's page, which says why when the job's state does not allow it."""
+    """On to the job's page, which says why when it is not possible."""
     try:
         with transaction.atomic():
             job_id = order().id
-    except Conflict as problem:
+    except (Conflict, Invalid) as problem:
         messages.error(request, problem.detail)
     return redirect("job", job_id)
 
 
 def _wanted(principal: Principal, state: str, kind: str) -> QuerySet[Job]:
     """A filter that names nothing known filters nothing out."""
-    rows = (
-        reading.jobs_of(principal).select_related("created_by").defer("spec", "result", "reports")
+    return reading.listed(
+        principal,
+        state=state if state in JobState.values else "",
+        kind=kind if kind in FORMS else "",
     )
-    if state in JobState.values:
-        rows = rows.filter(state=state)
-    if kind in FORMS:
-        rows = rows.filter(kind=kind)
-    return rows
 
 
 def _cursor(request: HttpRequest) -> UUID | None:

@@ -1,0 +1,80 @@
+/** The page of one job, live. */
+
+import { readSnr } from "../charts/snr";
+import type { Curves } from "../job/curves";
+import { HeatMap } from "../job/heatmap";
+import { Log } from "../job/log";
+import { gathered, refresh } from "../job/parts";
+import { showProgress, tick } from "../job/progress";
+import { follow } from "../job/stream";
+
+const SOON = 150; // ms: changes of state come in groups
+
+export function mount(page: HTMLElement): () => void {
+  const begun = begin(page);
+  return () => void begun.then((stop) => stop());
+}
+
+async function begin(page: HTMLElement): Promise<() => void> {
+  const api = `/api/v1/jobs/${page.dataset.job}`;
+  const log = new Log(page.querySelector<HTMLElement>("#log")!);
+  const curves = await curvesOn(page);
+  const mapCard = page.querySelector<HTMLElement>("#snr");
+  const map = mapCard && new HeatMap(mapCard);
+
+  async function loadMap(): Promise<void> {
+    const report = map && readSnr(await ask(`${api}/reports/snr`));
+    if (report) map.show(report);
+  }
+
+  if (page.dataset.finished === "true") {
+    await Promise.all([loadMap(), loadCurves(curves, api)]);
+    return () => {};
+  }
+  const stopTicking = tick();
+  const update = gathered(() => refresh("[data-part]"), SOON);
+  const stopFollowing = follow(`${api}/stream`, {
+    log: (news) => log.add(news),
+    state: (news) => {
+      log.add(news);
+      update();
+    },
+    progress: (news) => showProgress(page, news),
+    metrics: (news) => {
+      for (const { name, step, value } of news.points) curves?.add(name, step, value);
+    },
+    report: (news) => {
+      if (news.name === "snr") void loadMap();
+    },
+    end: update,
+    connected: (yes) => page.classList.toggle("offline", !yes),
+  });
+  return () => {
+    stopTicking();
+    stopFollowing();
+  };
+}
+
+/** The chart library is fetched only where there is a curve. */
+async function curvesOn(page: HTMLElement): Promise<Curves | null> {
+  const card = page.querySelector<HTMLElement>("#curves");
+  return card && new (await import("../job/curves")).Curves(card);
+}
+
+async function loadCurves(curves: Curves | null, api: string): Promise<void> {
+  if (!curves) return;
+  const found = (await ask(`${api}/metrics`)) as Record<string, [number, number][]> | null;
+  for (const [name, points] of Object.entries(found ?? {})) {
+    for (const [step, value] of points) curves.add(name, step, value);
+  }
+}
+
+/** Null when there is nothing (yet), or the server does not answer. */
+async function ask(url: string): Promise<unknown> {
+  try {
+    const answer = await fetch(url, { headers: { Accept: "application/json" } });
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return null;
+  }
+}

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.forms import BoundField
 from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -24,12 +25,11 @@ def assets() -> SafeString:
     """The links to the script and the styles that Vite built; nothing when it did not."""
     entry = _manifest().get(ENTRY, {})
     fonts = [path for path in entry.get("assets", []) if FIRST_FONT in path]
-    return SafeString("").join(
-        [
-            _links('<link rel="preload" href="{}" as="font" type="font/woff2" crossorigin>', fonts),
-            _links('<link rel="stylesheet" href="{}">', entry.get("css", [])),
-            _links('<script type="module" src="{}"></script>', [entry["file"]] if entry else []),
-        ]
+    return format_html(
+        "{}{}{}",
+        _links('<link rel="preload" href="{}" as="font" type="font/woff2" crossorigin>', fonts),
+        _links('<link rel="stylesheet" href="{}">', entry.get("css", [])),
+        _links('<script type="module" src="{}"></script>', [entry["file"]] if entry else []),
     )
 
 
@@ -38,6 +38,14 @@ def icon(name: str) -> SafeString:
     """A symbol of icons.svg. It says nothing to screen readers: words stand beside it."""
     markup = '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>'
     return format_html(markup, static("icons.svg"), name)
+
+
+@register.inclusion_tag("components/field.html")
+def field(bound: BoundField, label: str = "", hint: str = "") -> dict[str, BoundField]:
+    """A form's field with its label, help and faults; in other words than the form's, if given."""
+    bound.label = label or bound.label
+    bound.help_text = hint or bound.help_text  # now the input points to it
+    return {"field": bound}
 
 
 @register.filter

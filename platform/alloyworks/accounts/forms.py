@@ -40,7 +40,9 @@ class RoleForm(forms.Form):
 class KeyForm(forms.Form):
     name = forms.CharField(max_length=120)
     role = forms.ChoiceField(choices=Role.choices, initial=Role.MEMBER)
-    expires_at = forms.DateTimeField(required=False)
+    expires_at = forms.DateTimeField(
+        required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
+    )
 
 
 class JoinForm(forms.Form):

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
@@ -47,7 +46,6 @@ class ProblemPages:
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
     """And back afterwards, where the page can be asked for again."""
-    messages.info(request, "Sign in first.")
     back = f"?{urlencode({'next': request.get_full_path()})}" if request.method == "GET" else ""
     if "HX-Request" in request.headers:
         return HttpResponse(headers={"HX-Redirect": settings.LOGIN_URL})

@@ -19,6 +19,7 @@ _TOKENIZER = (
     "chat_template.jinja",
     "chat_template.json",
 )
+NAMES = ("config.json", *_CONFIGS, *_TOKENIZER)
 
 
 def copy_companions(source: Path, out: Path, config: dict[str, Any] | None = None) -> None:

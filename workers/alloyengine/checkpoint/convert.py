@@ -1,0 +1,29 @@
+"""GGUF to safetensors: a quantised file of llama.cpp becomes a model folder that can be trained."""
+
+import struct
+from pathlib import Path
+
+from alloyengine.errors import InputError
+
+
+def convert_gguf(gguf: Path, out: Path) -> None:
+    """Writes weights in bfloat16, config, tokenizer and chat template to the new folder `out`."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()  # whoever calls has one of their own
+    plain = GgufConfig(dequantize=True)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16, quantization_config=plain
+        )
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    except (ValueError, OSError, LookupError, struct.error) as error:
+        raise InputError(
+            "gguf_unreadable",
+            f"{gguf.name} can't be converted: {type(error).__name__}: {str(error)[:300]}",
+            "Use a GGUF file of an architecture that transformers reads, or safetensors.",
+        ) from None
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)

@@ -21,10 +21,13 @@ class Page(BaseModel, Generic[Out]):
 
 
 def page_of(rows: QuerySet[Row], cursor: UUID | None, limit: int) -> tuple[list[Row], UUID | None]:
-    """One page of rows and the cursor of the next, None at the end."""
-    wanted = rows.order_by("-id")
-    if cursor is not None:
-        wanted = wanted.filter(id__lt=cursor)
-    found = list(wanted[: limit + 1])
-    more = len(found) > limit
-    return found[:limit], found[limit - 1].pk if more else None
+    """One page of rows and the cursor of the next, None at the end.
+
+    The ids come first: they are read from the tenant's index alone. For whole rows PostgreSQL may
+    walk the primary key instead, past everything newer that other tenants have.
+    """
+    ordered = rows.order_by("-id")
+    wanted = ordered if cursor is None else ordered.filter(id__lt=cursor)
+    ids = list(wanted.values_list("pk", flat=True)[: limit + 1])
+    found = list(ordered.filter(pk__in=ids[:limit]))
+    return found, ids[limit - 1] if len(ids) > limit else None

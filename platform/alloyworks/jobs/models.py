@@ -39,6 +39,8 @@ class Job(TenantModel):
         indexes = [
             models.Index(fields=["organisation", "-id"]),
             models.Index(fields=["organisation", "state", "-id"]),
+            models.Index(fields=["organisation", "kind", "-id"]),
+            models.Index(fields=["organisation", "kind", "state", "-id"]),
             models.Index(
                 fields=["state", "id"],
                 condition=models.Q(state__in=["waiting", "queued", "starting", "running"]),
@@ -119,3 +121,4 @@ class Metric(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["job", "name", "step"], name="one_metric_point")
         ]
+        indexes = [models.Index(fields=["job", "id"])]

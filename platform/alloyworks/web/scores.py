@@ -137,7 +137,8 @@ def _difference(figure: Figure, base: Figure, metric: Metric) -> dict[str, Any]:
     error = math.hypot(figure.stderr or 0, base.stderr or 0)
     sign = "+" if change > 0 else "−" if change < 0 else "±"
     return {
-        "difference": f"{sign}{_words(abs(change), metric)}",
+        # Of two shares, the difference is in percentage points.
+        "difference": f"{sign}{_words(abs(change), metric)}".replace("%", " pp"),
         "better": (change < 0) == metric.lower_is_better and change != 0,
         "sure": abs(change) > CONFIDENT * error,
     }

@@ -48,6 +48,7 @@ class MergeForm(JobForm):
     @classmethod
     def of_spec(cls, principal: Principal, spec: Mapping[str, Any]) -> Self:
         form, recipe = cls(principal, {"name": text_of(spec.get("name"))}), spec["recipe"]
+        recipe = _spread(recipe)
         if _unshown(recipe):
             form.yaml = recipes.written(recipes.with_names(recipe, principal))
         else:
@@ -165,7 +166,7 @@ class MergeForm(JobForm):
     def _read_yaml(self) -> Faults:
         """From the text to rows, unless the text says what rows can't show."""
         try:
-            recipe = recipes.with_ids(recipes.parsed(self.yaml or ""), self.principal)
+            recipe = _spread(recipes.with_ids(recipes.parsed(self.yaml or ""), self.principal))
             if place := _unshown(recipe):
                 msg = f"Rows can't show what {place} says here."
                 raise invalid(["recipe"], msg, "Leave it as YAML, or write it differently.")
@@ -180,6 +181,20 @@ class MergeForm(JobForm):
             self.values[place] = text_of(recipe.get(name))
         self.shared = _texts(recipe)
         self.models = [{"model": entry["model"], **_texts(entry)} for entry in recipe["models"]]
+
+
+def _spread(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The same recipe, with what it gives for all models given for each of them, as rows show it."""
+    method = METHODS.get(str(recipe.get("merge_method")))
+    given, models = recipe.get("parameters"), recipe.get("models")
+    if method is None or not isinstance(given, dict) or not isinstance(models, list):
+        return recipe
+    each = {p.name: given[p.name] for p in method.each if p.name in given}
+    if not each or not all(_is_row(entry, method) for entry in models):
+        return recipe
+    rest = {name: value for name, value in given.items() if name not in each}
+    spread = [{**entry, "parameters": each | (entry.get("parameters") or {})} for entry in models]
+    return {**recipe, "parameters": rest, "models": spread}
 
 
 def _unshown(recipe: Mapping[str, Any]) -> str:

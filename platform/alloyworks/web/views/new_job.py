@@ -62,7 +62,7 @@ def _source(principal: Principal, text: str) -> Job:
 def _page(
     request: HttpRequest, form: JobForm, faults: Faults, status: int = 200, **more: Any
 ) -> HttpResponse:
-    context = {"form": form, "drawn": form.drawn(faults), "faults": faults, "kinds": FORMS.values()}
+    context = {"form": form, "drawn": form.drawn(faults), "faults": faults, "kinds": list(FORMS)}
     return render(request, f"jobs/new_{form.kind}.html", context | more, status=status)
 
 

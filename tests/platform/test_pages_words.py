@@ -1,0 +1,55 @@
+"""Times and numbers as pages say them."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from alloyworks.web.templatetags import words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (None, ""), (0, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (125, "2 min 05 s"),
+        (3600, "1 h 00 min"), (2 * 86_400 + 4 * 3600, "2 d 4 h"), (-3, "0 s"),
+    ],
+)  # fmt: skip
+def test_durations(seconds: float | None, said: str) -> None:
+    assert words.duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (None, ""), ("", ""), (2, "a few seconds left"), (31, "about 30 s left"),
+        (58, "about 1 min left"), (61 * 45, "about 46 min left"),
+        (9000, "about 2 h 30 min left"), (72_000, "about 20 h left"),
+        (3 * 86_400, "about 3 days left"),
+    ],
+)  # fmt: skip
+def test_the_time_left(seconds: float | None, said: str) -> None:
+    assert words.time_left(seconds) == said
+
+
+def test_what_goes_on_lasts_until_now() -> None:
+    begun = timezone.now() - timedelta(seconds=61)
+
+    assert words.lasted(begun, None) == "1 min 01 s"
+    assert words.lasted(begun, begun + timedelta(seconds=5)) == "5 s"
+    assert words.lasted(None, None) == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (None, ""),
+        (0, ""),
+        (999, "999"),
+        (135_000_000, "135M"),
+        (1_710_000_000, "1.71B"),
+        (12_345, "12.3K"),
+    ],
+)
+def test_counts_as_model_names_say_them(count: int | None, said: str) -> None:
+    assert words.short(count) == said

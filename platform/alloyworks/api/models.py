@@ -26,6 +26,7 @@ class ModelOut(BaseModel):
     version: int
     origin: Origin
     base: bool = Field(description="Everyone's, put here by the operator")
+    source: str = Field(description="Of a base model: the package or the hub's commit, if any")
     created_at: datetime
     size: int = Field(description="bytes, all files together")
     files: list[FileOut]
@@ -126,6 +127,7 @@ def model_out(row: ModelVersion) -> ModelOut:
             "version": row.version,
             "origin": row.origin,
             "base": row.organisation_id is None,
+            "source": row.source,
             "created_at": row.created_at,
             "size": sum(file["size"] for file in row.files),
             "files": row.files,

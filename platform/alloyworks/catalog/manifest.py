@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from alloyworks.storage import keys, objects
+from alloyworks.storage.objects import Told
 
 
 class Entry(TypedDict):
@@ -22,9 +23,10 @@ def describe(folder: Path, paths: Iterable[str]) -> list[Entry]:
     return [_entry(folder, path) for path in paths]
 
 
-def upload(folder: Path, prefix: str, entries: Iterable[Entry]) -> None:
+def upload(folder: Path, prefix: str, entries: Iterable[Entry], told: Told | None = None) -> None:
+    """`told` hears of the bytes on their way, from several threads."""
     for entry in entries:
-        objects.put_file(keys.key(prefix, entry["path"]), folder / entry["path"])
+        objects.put_file(keys.key(prefix, entry["path"]), folder / entry["path"], told)
 
 
 def downloads(prefix: str, entries: Iterable[Entry], label: str) -> list[Download]:

@@ -46,6 +46,7 @@ class ModelVersion(models.Model):
     name = models.CharField(max_length=120)
     version = models.PositiveIntegerField(default=1)
     origin = models.CharField(max_length=16)  # base, train, merge
+    source = models.CharField(max_length=300, default="", blank=True)  # of a base model: where from
     job = models.OneToOneField(
         "jobs.Job", on_delete=models.SET_NULL, null=True, related_name="model_version"
     )

@@ -6,7 +6,7 @@ so nothing here needs them: keys are never written twice.
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 PART_BYTES = 64 * 1024**2
 _CHUNK = 1024**2
 _ABSENT = {"404", "NoSuchKey", "NotFound", "NoSuchUpload"}
+Told = Callable[[int], None]
 
 
 class Missing(Exception):
@@ -40,10 +41,10 @@ class Stat:
     size: int  # bytes
 
 
-def put_file(key: str, path: Path) -> None:
-    """Uploads a file, in parts when it is large."""
+def put_file(key: str, path: Path, told: Told | None = None) -> None:
+    """Uploads a file, in parts when it is large. `told` hears how many bytes more went."""
     transfer = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES)
-    _client().upload_file(str(path), config.s3_bucket, key, Config=transfer)
+    _client().upload_file(str(path), config.s3_bucket, key, Config=transfer, Callback=told)
 
 
 def put_bytes(key: str, data: bytes) -> None:

@@ -1,0 +1,103 @@
+"""See the base models that every organisation has, and import more."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import django
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from alloyworks.cli.stack import StateOption
+from alloyworks.embedded import stack
+from alloyworks.embedded.state import state_dir
+
+app = typer.Typer(
+    help=__doc__,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+)
+console = Console()
+GIVEN = "ALLOY_DATABASE_URL"  # set: the settings are the operator's, not a stack's
+
+
+@app.command("import")
+def import_model(
+    source: Annotated[
+        str, typer.Argument(metavar="PATH|HUB_ID|smollm2", help="Folder, OWNER/NAME, or smollm2")
+    ],
+    name: Annotated[str | None, typer.Option(help="How people call it; else the source's")] = None,
+    state: StateOption = None,
+) -> None:
+    """Add a base model, from a folder, the Hugging Face hub, or the demo's package."""
+    _set_up(state)
+    from alloyworks.catalog import base_models, versions
+
+    with _bars(f"Obtaining {source}") as progress:
+        imported = base_models.import_base(source, name, progress)
+    model = imported.model
+    words = "Imported" if imported.new else "Already imported:"
+    size = sum(file["size"] for file in model.files)
+    parameters = model.facts["parameters"]
+    console.print(
+        f"{words} [bold]{versions.label(model)}[/], {parameters / 1e6:,.0f} M parameters, "
+        f"{size / 1e6:,.0f} MB.",
+        highlight=False,
+    )
+
+
+@app.command("list")
+def list_models(state: StateOption = None) -> None:
+    """Show the base models, newest first."""
+    _set_up(state)
+    from alloyworks.catalog import base_models
+
+    with base_models.servers():
+        found = list(base_models.base_models())
+    if not found:
+        console.print("None yet. Import one with `alloy models import`.")
+        return
+    table = Table("name", "version", "parameters", "size", "from", "imported")
+    for model in found:
+        table.add_row(
+            model.name,
+            str(model.version),
+            f"{model.facts['parameters'] / 1e6:,.0f} M",
+            f"{sum(file['size'] for file in model.files) / 1e6:,.0f} MB",
+            model.source or "a folder",
+            f"{model.created_at:%Y-%m-%d}",
+        )
+    console.print(table)
+
+
+def _set_up(state: Any) -> None:
+    """Django with the operator's settings, or those of the embedded stack."""
+    if state is not None or GIVEN not in os.environ:
+        os.environ |= stack.environment(state_dir(state))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alloyworks.settings")
+    django.setup()
+
+
+@contextmanager
+def _bars(first: str) -> Iterator[Any]:
+    """One line that says which phase it is, how many bytes and how long."""
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), DownloadColumn())
+    spinner, left = SpinnerColumn(), TimeRemainingColumn()
+    with Progress(spinner, *columns, left, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(first, total=None)
+
+        def progress(phase: str, done: int, total: int) -> None:
+            bars.update(task, description=phase, completed=done, total=total or None)
+
+        yield progress

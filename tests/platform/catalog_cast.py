@@ -1,13 +1,15 @@
 """Rows that the catalogue's tests begin with. All but `base_model` run inside a scope."""
 
+import json
 from typing import Any
 
 from alloyengine.spec.result import Score
 from alloyworks.accounts.principal import Principal
+from alloyworks.catalog import datasets
 from alloyworks.catalog.models import Dataset, ModelParent, ModelVersion
 from alloyworks.ids import new_id
 from alloyworks.jobs.models import Job
-from alloyworks.storage import keys
+from alloyworks.storage import keys, objects
 
 
 def make_job(principal: Principal, state: str = "running", **facts: Any) -> Job:
@@ -18,6 +20,17 @@ def make_job(principal: Principal, state: str = "running", **facts: Any) -> Job:
 def make_dataset(principal: Principal, **facts: Any) -> Dataset:
     wanted = {"name": "d", "format": "text", "train_rows": 1, "test_rows": 1} | facts
     return Dataset.objects.create(organisation=principal.organisation, **wanted)
+
+
+def stored(principal: Principal, *counts: int) -> Dataset:
+    """A dataset of two files in storage, whose examples have so many words."""
+    lines = [json.dumps({"text": "word " * count}) + "\n" for count in counts]
+    contents = {"train.jsonl": "".join(lines[1:]), "test.jsonl": lines[0]}
+    files = [{"path": name, "size": len(text)} for name, text in contents.items()]
+    dataset = make_dataset(principal, files=files, stats={"rows": len(counts)})
+    for name, text in contents.items():
+        objects.put_bytes(datasets.prefix_of(dataset) + name, text.encode())
+    return dataset
 
 
 def make_model(principal: Principal, *parents: ModelVersion, **facts: Any) -> ModelVersion:

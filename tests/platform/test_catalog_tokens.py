@@ -14,11 +14,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import datasets, tokens
-from alloyworks.catalog.models import Dataset, ModelVersion
+from alloyworks.catalog.models import ModelVersion
 from alloyworks.errors import Invalid
 from alloyworks.storage import objects
 from alloyworks.tenancy import scope
-from tests.platform.catalog_cast import make_dataset, make_model
+from tests.platform.catalog_cast import make_model, stored
 
 Api = Callable[[Principal], Client]
 
@@ -49,17 +49,6 @@ def with_file(principal: Principal, content: bytes) -> ModelVersion:
 @pytest.fixture
 def model(acme: Principal) -> ModelVersion:
     return with_file(acme, word_tokenizer().to_str().encode())
-
-
-def stored(principal: Principal, *counts: int) -> Dataset:
-    """A dataset of two files whose examples have so many words."""
-    lines = [json.dumps({"text": "word " * count}) + "\n" for count in counts]
-    contents = {"train.jsonl": "".join(lines[1:]), "test.jsonl": lines[0]}
-    files = [{"path": name, "size": len(text)} for name, text in contents.items()]
-    dataset = make_dataset(principal, files=files, stats={"rows": len(counts)})
-    for name, text in contents.items():
-        objects.put_bytes(datasets.prefix_of(dataset) + name, text.encode())
-    return dataset
 
 
 def test_examples_of_both_files_are_counted_by_the_models_tokenizer(

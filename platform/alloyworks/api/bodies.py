@@ -1,7 +1,7 @@
 """Stops a request's body before it fills the disk: Django reads all of it before anything else."""
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from alloyworks.api.problems import MEDIA_TYPE, TOO_BIG
@@ -9,10 +9,11 @@ from alloyworks.catalog.ingest.lines import LINE_BYTES
 from alloyworks.config import config
 from alloyworks.errors import Problem, TooLarge
 
-Message = MutableMapping[str, Any]
+Message = Mapping[str, Any]
+Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 UPLOADS = {"/api/v1/datasets", "/datasets/new/"}
 _AROUND = 64 * 1024  # what multipart adds to a file
@@ -33,7 +34,7 @@ class BoundedBodies:
     def __init__(self, app: App) -> None:
         self.app = app
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         body = _Body(receive, upload=scope["path"] in UPLOADS)
@@ -76,7 +77,7 @@ class _Body:
         return message
 
 
-def _declared(scope: Message) -> int:
+def _declared(scope: Scope) -> int:
     length = dict(scope["headers"]).get(b"content-length", b"0")
     return int(length) if length.isdigit() else 0
 

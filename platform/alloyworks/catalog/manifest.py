@@ -31,10 +31,7 @@ def upload(folder: Path, prefix: str, entries: Iterable[Entry], told: Told | Non
 
 def downloads(prefix: str, entries: Iterable[Entry], label: str) -> list[Download]:
     """Where each file can be fetched; browsers save it as `<label>-<file>`."""
-    return [
-        Download(url=_url(prefix, entry["path"], label), **entry)  # type: ignore[typeddict-item]
-        for entry in entries
-    ]
+    return [Download(url=_url(prefix, entry["path"], label), **entry) for entry in entries]
 
 
 def _url(prefix: str, path: str, label: str) -> str:

@@ -65,7 +65,7 @@ def resolve(source: str) -> Source:
     if packaged := PACKAGED.get(source):
         return _of_package(packaged)
     folder = Path(source).expanduser()
-    if folder.is_dir():
+    if source and folder.is_dir():
         return Source(f"folder:{folder.resolve()}", "", folder.resolve().name)
     if _HUB_ID.fullmatch(source):
         return Source(f"hub:{source}", source, source.partition("/")[2])
@@ -96,8 +96,9 @@ def obtain(source: Source, scratch: Path, progress: Progress) -> Obtained:
     answer = json.loads(out.splitlines()[-1])
     if child.returncode == _REFUSED:
         raise _refused(answer["message"], answer["remedy"])
-    answer["facts"] = ModelFacts.model_validate(answer["facts"]).model_dump()
-    return Obtained(**answer)
+    found: Obtained = answer
+    found["facts"] = ModelFacts.model_validate(found["facts"]).model_dump()
+    return found
 
 
 def _heard(child: "subprocess.Popen[str]", meanwhile: Callable[[], None]) -> tuple[str, str]:

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import django
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -21,6 +23,9 @@ from rich.table import Table
 from alloyworks.cli.stack import StateOption
 from alloyworks.embedded import stack
 from alloyworks.embedded.state import state_dir
+
+if TYPE_CHECKING:
+    from alloyworks.catalog.models import ModelVersion
 
 app = typer.Typer(
     help=__doc__,
@@ -44,17 +49,11 @@ def import_model(
     _set_up(state)
     from alloyworks.catalog import base_models, versions
 
-    with _bars(f"Obtaining {source}") as progress:
+    with _bars(f"Obtaining {escape(source)}") as progress:
         imported = base_models.import_base(source, name, progress)
-    model = imported.model
     words = "Imported" if imported.new else "Already imported:"
-    size = sum(file["size"] for file in model.files)
-    parameters = model.facts["parameters"]
-    console.print(
-        f"{words} [bold]{versions.label(model)}[/], {parameters / 1e6:,.0f} M parameters, "
-        f"{size / 1e6:,.0f} MB.",
-        highlight=False,
-    )
+    label = escape(versions.label(imported.model))
+    console.print(f"{words} [bold]{label}[/], {_extent(imported.model)}.", highlight=False)
 
 
 @app.command("list")
@@ -68,20 +67,21 @@ def list_models(state: StateOption = None) -> None:
     if not found:
         console.print("None yet. Import one with `alloy models import`.")
         return
-    table = Table("name", "version", "parameters", "size", "from", "imported")
+    table = Table("name", "version", "extent", "from", "imported")
     for model in found:
+        day = f"{model.created_at:%Y-%m-%d}"
         table.add_row(
-            model.name,
-            str(model.version),
-            f"{model.facts['parameters'] / 1e6:,.0f} M",
-            f"{sum(file['size'] for file in model.files) / 1e6:,.0f} MB",
-            model.source or "a folder",
-            f"{model.created_at:%Y-%m-%d}",
+            escape(model.name), str(model.version), _extent(model), model.source or "a folder", day
         )
     console.print(table)
 
 
-def _set_up(state: Any) -> None:
+def _extent(model: "ModelVersion") -> str:
+    size = sum(file["size"] for file in model.files) / 1e6
+    return f"{model.facts.get('parameters', 0) / 1e6:,.0f} M parameters, {size:,.0f} MB"
+
+
+def _set_up(state: Path | None) -> None:
     """Django with the operator's settings, or those of the embedded stack."""
     if state is not None or GIVEN not in os.environ:
         os.environ |= stack.environment(state_dir(state))

@@ -35,7 +35,7 @@ def download(repository: str, out: Path) -> str:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         raise InputError(
             "hub_unreachable",
-            f"The hub can't be asked for {repository}: {reason}",
+            f"The hub can't be asked for {repository} ({reason}).",
             "Check the network and HF_ENDPOINT, or download the model elsewhere and import its "
             "folder.",
         ) from None

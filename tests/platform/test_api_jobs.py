@@ -6,7 +6,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -136,6 +138,22 @@ class TestLists:
         body = assert_problem(client.get(f"{JOBS}?{query}"), 422)
 
         assert body["errors"][0]["loc"] == [query.partition("=")[0]]
+
+    def test_a_longer_page_asks_the_database_no_more(self, client: Client, world: World) -> None:
+        def queries() -> int:
+            with CaptureQueriesContext(connection) as asked:
+                client.get(JOBS)
+            return len(asked)
+
+        with world.scope():
+            world.job()
+        client.get(JOBS)  # notes that the key is used
+        few = queries()
+        with world.scope():
+            make_model(world.owner, job=world.job(state=JobState.SUCCEEDED))
+            world.job()
+
+        assert queries() == few
 
     def test_other_organisations_jobs_are_not_listed(
         self, client: Client, charlie: Principal
@@ -342,7 +360,7 @@ def mangled(spec: Any) -> st.SearchStrategy[Any]:
 
 
 @settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

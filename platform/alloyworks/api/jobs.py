@@ -100,13 +100,13 @@ class EventPage(BaseModel):
 
 
 @router.post("", response={201: JobOut, **PROBLEMS}, summary="Submit a job")
-def submit(request: HttpRequest, spec: Spec = Body(...)) -> Status[JobOut]:  # noqa: B008
+def submit(request: HttpRequest, spec: Body[Spec]) -> Status[JobOut]:
     """A spec that can't be done is refused with everything that is wrong with it."""
     return Status(201, job_out(submission.submit(principal_of(request, "jobs.submit"), spec)))
 
 
 @router.post("/check", response={204: None, **PROBLEMS}, summary="Check a job spec")
-def check_spec(request: HttpRequest, spec: Spec = Body(...)) -> Status[None]:  # noqa: B008
+def check_spec(request: HttpRequest, spec: Body[Spec]) -> Status[None]:
     """Says what submitting it would say, and stores nothing."""
     check.check(principal_of(request, "jobs.submit"), spec)
     return Status(204, None)

@@ -45,11 +45,10 @@ def events_after(principal: Principal, job_id: UUID, event_id: int, limit: int) 
 
 def curves(principal: Principal, job_id: UUID, points: int) -> dict[str, list[Point]]:
     """Every metric by its name; long ones thinned out evenly, to at most so many points."""
-    named = {"partition_by": [F("name")]}
     rows = Metric.objects.filter(job=get(principal, job_id)).annotate(
-        count=Window(Count("id"), **named),
+        count=Window(Count("id"), partition_by="name"),
         # Counted from the end, as the last point must stay.
-        place=Window(RowNumber(), **named, order_by=F("step").desc()),
+        place=Window(RowNumber(), partition_by="name", order_by=F("step").desc()),
     )
     kept = rows.annotate(off=Mod(F("place") - 1, 1 + (F("count") - 1) / points)).filter(off=0)
     found: dict[str, list[Point]] = {}

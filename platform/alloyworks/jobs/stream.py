@@ -124,10 +124,10 @@ def _may_look(principal: Principal) -> bool:
 
 
 def _events(job: Job, seen: _Seen) -> list[str]:
-    found = Event.objects.filter(job=job, id__gt=seen.event).order_by("id")[:EVENTS]
-    news = [_message(event.type, _told(event), event.id) for event in found]
-    seen.event = max([seen.event, *(event.id for event in found)])
-    return news
+    found = list(Event.objects.filter(job=job, id__gt=seen.event).order_by("id")[:EVENTS])
+    if found:
+        seen.event = found[-1].id
+    return [_message(event.type, _told(event), event.id) for event in found]
 
 
 def _told(event: Event) -> dict[str, Any]:
@@ -137,9 +137,10 @@ def _told(event: Event) -> dict[str, Any]:
 def _points(job: Job, seen: _Seen) -> list[dict[str, Any]]:
     """A point that a later attempt measured again is a new row, so ids only grow."""
     rows = Metric.objects.filter(job=job, id__gt=seen.metric).order_by("id")
-    found = list(rows.values("id", "name", "step", "value")[:POINTS])
-    seen.metric = max([seen.metric, *(point.pop("id") for point in found)])
-    return found
+    found = list(rows.values_list("id", "name", "step", "value")[:POINTS])
+    if found:
+        seen.metric = found[-1][0]
+    return [{"name": name, "step": step, "value": value} for _, name, step, value in found]
 
 
 def _progress(job: Job, seen: _Seen) -> list[str]:

@@ -17,6 +17,13 @@ app.conf.update(
     task_time_limit=300,
     task_soft_time_limit=240,
     broker_connection_retry_on_startup=True,
+    # Whoever sends a hint does not wait for a broker that is away: the reconciler will see the row.
+    broker_transport_options={
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
+        "socket_connect_timeout": 2,
+    },
     worker_prefetch_multiplier=1,
     beat_sync_every=1,  # beat writes its schedule at every tick: that is its health check
     beat_schedule={"reconcile": {"task": "alloyworks.jobs.tasks.reconcile", "schedule": 3.0}},

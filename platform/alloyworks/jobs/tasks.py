@@ -4,18 +4,18 @@ import logging
 from typing import Any
 from uuid import UUID
 
-from celery import shared_task
 from django.core.cache import cache
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
+from alloyworks.celery import app
 from alloyworks.jobs.models import Job
 
 _BUSY = "jobs:reconciling"
 _logger = logging.getLogger(__name__)
 
 
-@shared_task(expires=60)
+@app.task(expires=60)
 def look(job_id: str, organisation_id: str) -> None:
     """Brings one job forward."""
     from alloyworks.jobs.dispatch import look_at
@@ -23,7 +23,7 @@ def look(job_id: str, organisation_id: str) -> None:
     look_at(UUID(job_id), UUID(organisation_id))
 
 
-@shared_task(expires=10)
+@app.task(expires=10)
 def reconcile() -> None:
     """Brings every unfinished job forward; one round at a time is enough."""
     from alloyworks.jobs.dispatch import look_at_all

@@ -49,9 +49,11 @@ class Tree:
         return self.height + 2
 
 
-def drawn(nodes: Sequence[Node], edges: Sequence[Edge], chosen: Collection[UUID]) -> Tree | None:
-    """The chosen and their ancestors; None when nothing connects them."""
-    kept = with_ancestors(chosen, edges)
+def drawn(
+    nodes: Sequence[Node], edges: Sequence[Edge], chosen: Collection[UUID], *, whole: bool = False
+) -> Tree | None:
+    """The chosen and their ancestors, or the whole family; None when nothing connects them."""
+    kept = {node.id for node in nodes} if whole else with_ancestors(chosen, edges)
     shown = [node for node in nodes if node.id in kept]
     links = [(parent, child) for parent, child in edges if parent in kept and child in kept]
     if not links:

@@ -2,10 +2,20 @@
 
 from django.urls import path
 
-from alloyworks.web.views import compare, home, job, jobs, new_job
+from alloyworks.web.views import compare, datasets, home, job, jobs, models, new_job
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("datasets/", datasets.datasets, name="datasets"),
+    path("datasets/new/", datasets.new, name="dataset-new"),
+    path("datasets/<uuid:dataset_id>/", datasets.dataset, name="dataset"),
+    path("datasets/<uuid:dataset_id>/tokens/", datasets.tokens, name="dataset-tokens"),
+    path("datasets/<uuid:dataset_id>/files/<path:path>", datasets.file, name="dataset-file"),
+    path("datasets/<uuid:dataset_id>/delete/", datasets.delete, name="dataset-delete"),
+    path("models/", models.models, name="models"),
+    path("models/<uuid:model_id>/", models.model, name="model"),
+    path("models/<uuid:model_id>/files/<path:path>", models.file, name="model-file"),
+    path("models/<uuid:model_id>/delete/", models.delete, name="model-delete"),
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/new/<str:kind>/", new_job.new_job, name="job-new"),
     path("jobs/<uuid:job_id>/", job.job, name="job"),

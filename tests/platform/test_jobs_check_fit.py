@@ -1,0 +1,211 @@
+"""Specs whose parts do not fit together: dataset and method, model and model, recipe and method."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from alloyworks.accounts.principal import Principal
+from alloyworks.jobs.models import JobInput, JobState
+from tests.platform.catalog_cast import make_model
+from tests.platform.world import World
+
+Spec = dict[str, Any]
+DATASET = ("dataset",)
+SET = ("test_sets", 0, "dataset")
+SFT_READS = (
+    "Use a dataset with messages, or prompt and completion, or instruction and output, or text."
+)
+
+
+@pytest.fixture
+def world(alice: Principal) -> World:
+    return World(alice)
+
+
+@pytest.fixture
+def inside(world: World) -> Iterator[None]:
+    with world.scope():
+        yield
+
+
+@pytest.mark.usefixtures("inside")
+class TestDatasets:
+    @pytest.mark.parametrize("form", ["chat", "prompt_completion", "instruction", "text"])
+    def test_what_sft_learns_from(self, world: World, form: str) -> None:
+        assert world.faults(world.train(dataset=str(world.dataset(form).id))) == {}
+
+    def test_sft_can_not_use_preferences(self, world: World) -> None:
+        pairs = world.dataset("preference", name="pairs")
+
+        found = world.faults(world.train(dataset=str(pairs.id)))
+
+        assert found == {
+            DATASET: (
+                "sft can't use the dataset 'pairs': its columns are chosen and rejected.",
+                SFT_READS,
+            )
+        }
+
+    @pytest.mark.parametrize(
+        ("metric", "form", "fits"),
+        [
+            ("exact_match", "chat", True),
+            ("exact_match", "prompt_completion", True),
+            ("exact_match", "instruction", True),
+            ("exact_match", "text", False),
+            ("exact_match", "preference", False),
+            ("perplexity", "chat", True),
+            ("perplexity", "text", True),
+            ("perplexity", "preference", False),
+        ],
+    )
+    def test_what_a_metric_can_score(
+        self, world: World, metric: str, form: str, fits: bool
+    ) -> None:
+        test_set = {"dataset": str(world.dataset(form).id), "metric": metric}
+
+        found = world.faults(world.evaluate(test_sets=[test_set]))
+
+        assert set(found) == (set() if fits else {SET})
+
+    def test_nothing_to_train_on(self, world: World) -> None:
+        empty = world.dataset("chat", train_rows=0)
+
+        found = world.faults(world.train(dataset=str(empty.id)))
+
+        assert found[DATASET] == (
+            "The dataset 'd' has no training rows.",
+            "Upload it again with a smaller test_percent.",
+        )
+
+    def test_nothing_to_ask(self, world: World) -> None:
+        empty = world.dataset("chat", test_rows=0)
+
+        found = world.faults(world.evaluate(test_sets=[{"dataset": str(empty.id)}]))
+
+        assert found[SET] == (
+            "The dataset 'd' has no test rows.",
+            "Upload it again with a larger test_percent.",
+        )
+
+    def test_a_model_twice_in_an_evaluation(self, world: World) -> None:
+        job = world.job(state=JobState.SUCCEEDED)
+        made = make_model(world.owner, name="made", job=job)
+
+        found = world.faults(world.evaluate(str(world.base.id), str(made.id), f"job:{job.id}"))
+
+        assert found == {("models", 2): ("made v1 is there twice.", "Remove one of them.")}
+
+    def test_a_test_set_twice_with_one_metric(self, world: World) -> None:
+        one = {"dataset": str(world.chats.id)}
+
+        found = world.faults(world.evaluate(test_sets=[one, one | {"metric": "perplexity"}, one]))
+
+        assert set(found) == {("test_sets", 2, "dataset")}
+
+
+@pytest.mark.usefixtures("inside")
+class TestMerging:
+    @pytest.mark.parametrize(
+        ("facts", "difference"),
+        [
+            ({"hidden_size": 960, "parameters": 1}, "hidden size 960 instead of 576"),
+            (
+                {"layers": 32, "vocabulary": 9},
+                "number of layers 32 instead of 30, vocabulary 9 ins",
+            ),
+            (
+                {"architecture": "Qwen3ForCausalLM"},
+                "architecture Qwen3ForCausalLM instead of Llama",
+            ),
+            ({"parameters": 1}, "number of weights 1 instead of 134515008"),
+        ],
+    )
+    def test_models_of_different_shapes(self, world: World, facts: Spec, difference: str) -> None:
+        other = world.model(**facts)
+
+        found = world.faults(world.merge("linear", str(world.base.id), str(other.id)))
+
+        assert list(found) == [("recipe", "models", 1, "model")]
+        msg, remedy = found["recipe", "models", 1, "model"]
+        assert msg.startswith(f"{other.name} v1 differs from base v1: {difference}")
+        assert remedy == "Merge models of one architecture, size and vocabulary."
+
+    def test_all_are_compared_with_the_base(self, world: World) -> None:
+        base = world.model(hidden_size=960)
+
+        found = world.faults(world.merge("task_arithmetic", base_model=str(base.id)))
+
+        assert set(found) == {("recipe", "models", i, "model") for i in (0, 1)}
+
+    def test_facts_that_are_not_known_differ_from_nothing(self, world: World) -> None:
+        other = world.model(hidden_size=None, architecture="LlamaForCausalLM")
+
+        assert world.faults(world.merge("linear", str(world.base.id), str(other.id))) == {}
+
+    def test_a_model_to_come_has_the_shape_of_its_base(self, world: World) -> None:
+        large = world.model(hidden_size=960)
+        job = world.job()
+        JobInput.objects.create(
+            organisation=world.owner.organisation,
+            job=job,
+            reference=job.spec["model"],
+            model_version=large,
+        )
+
+        found = world.faults(world.merge("linear", str(world.base.id), f"job:{job.id}"))
+
+        msg, _ = found["recipe", "models", 1, "model"]
+        assert msg.startswith("the model of the job 'train job' differs from base v1")
+
+    def test_an_unknown_parameter(self, world: World) -> None:
+        spec = world.merge(parameters={"wieght": 1, "weight": 1})
+
+        assert world.faults(spec) == {
+            ("recipe", "parameters", "wieght"): (
+                "linear has no parameter 'wieght'.",
+                "Did you mean 'weight'?",
+            )
+        }
+
+    def test_a_parameter_at_the_wrong_place(self, world: World) -> None:
+        spec = world.merge()
+        spec["recipe"]["models"][1]["parameters"] = {"normalize": False}
+
+        assert list(world.faults(spec)) == [("recipe", "models", 1, "parameters", "normalize")]
+
+    def test_a_missing_parameter_of_the_recipe(self, world: World) -> None:
+        spec = world.merge("slerp", base_model=str(world.base.id), parameters={})
+
+        assert world.faults(spec) == {
+            ("recipe", "parameters", "t"): ("slerp needs t.", "Add it to the recipe's parameters.")
+        }
+
+    def test_a_missing_parameter_of_a_model(self, world: World) -> None:
+        base, tuned = str(world.base.id), str(world.tuned.id)
+        spec = world.merge("task_arithmetic", base, tuned, base_model=base, parameters={})
+
+        found = world.faults(spec)
+
+        assert found == {
+            ("recipe", "models", 1, "parameters", "weight"): (
+                "task_arithmetic needs weight.",
+                "Give every model a weight, or one for all in the recipe's parameters.",
+            )
+        }
+
+    def test_a_method_without_its_base(self, world: World) -> None:
+        found = world.faults(world.merge("task_arithmetic"))
+
+        assert found == {
+            ("recipe", "base_model"): (
+                "task_arithmetic needs base_model.",
+                "Name the model that the others are compared to.",
+            )
+        }
+
+    def test_slerp_of_three(self, world: World) -> None:
+        spec = world.merge("slerp", base_model=str(world.model().id), parameters={"t": 0.5})
+
+        assert list(world.faults(spec)) == [("recipe", "models")]

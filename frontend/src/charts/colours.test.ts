@@ -1,8 +1,15 @@
 import { describe, expect, test } from "vitest";
 
-import { heat, inkOn, luminance } from "./colours";
+import { heat } from "./colours";
 
 const steps = Array.from({ length: 33 }, (_, i) => i / 32);
+
+/** Relative luminance as WCAG defines it. */
+function luminance(colour: string): number {
+  const channels = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255);
+  const [r, g, b] = channels.map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+}
 
 describe.each([
   ["dark", true],
@@ -19,23 +26,15 @@ describe.each([
     expect(lights).toEqual(sorted);
     expect(new Set(lights).size).toBe(lights.length);
   });
+});
 
-  test("ink is readable on every colour (WCAG AA)", () => {
-    for (const step of steps) {
-      const [one, other] = [luminance(heat(step, dark)), luminance(inkOn(heat(step, dark)))];
-      const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
-      expect(contrast).toBeGreaterThanOrEqual(4.5);
-    }
-  });
+test("both ends are far apart", () => {
+  const [low, high] = [heat(0, true), heat(1, true)].map(luminance);
+
+  expect((high! + 0.05) / (low! + 0.05)).toBeGreaterThan(10);
 });
 
 test("shares beyond the ends take the colour of the end", () => {
   expect(heat(-1, true)).toBe(heat(0, true));
   expect(heat(7, true)).toBe(heat(1, true));
-});
-
-test("luminance is WCAG's", () => {
-  expect(luminance("#ffffff")).toBeCloseTo(1);
-  expect(luminance("#000000")).toBe(0);
-  expect(luminance("#777777")).toBeCloseTo(0.1845, 3);
 });

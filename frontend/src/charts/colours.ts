@@ -32,19 +32,6 @@ export function heat(share: number, dark: boolean): string {
   return hex(from.map((start, i) => start + (to[i]! - start) * (place - left)) as unknown as Lab);
 }
 
-/** Relative luminance (WCAG) of `#rrggbb`, from 0 to 1. */
-export function luminance(colour: string): number {
-  const channels = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255);
-  const [r, g, b] = channels.map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
-}
-
-/** Black or white, whichever is seen better on the colour. */
-export function inkOn(colour: string): "#000000" | "#ffffff" {
-  const light = luminance(colour);
-  return (light + 0.05) / 0.05 >= 1.05 / (light + 0.05) ? "#000000" : "#ffffff";
-}
-
 function anchors(stops: [number, number, number][]): Lab[] {
   return stops.map(([lightness, chroma, hue]) => {
     const angle = (hue * Math.PI) / 180;

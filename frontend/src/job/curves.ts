@@ -1,4 +1,4 @@
-/** The loss curve, raw and smoothed, and the learning rate below it. */
+/** The loss curve, raw and smoothed, with the learning rate below it. */
 
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
@@ -8,15 +8,16 @@ import { count, number } from "../charts/words";
 
 const MOST_POINTS = 2000;
 const MOST_ROWS = 50;
-const HEIGHTS = { loss: 280, rate: 120 };
 const REDRAW = 250; // ms between two drawings while points come in
 
 type Scale = "linear" | "log";
+type Columns = Record<"steps" | "raw" | "smooth" | "rate", number[]>;
 
 export class Curves {
   private readonly curves = new Map<string, Curve>();
   private readonly dark = matchMedia("(prefers-color-scheme: dark)");
   private plots: uPlot[] = [];
+  private drawn: Columns = { steps: [], raw: [], smooth: [], rate: [] };
   private scale: Scale = "linear";
   private timer: number | undefined;
 
@@ -68,71 +69,87 @@ export class Curves {
   private draw(): void {
     const loss = this.curves.get("loss");
     if (!loss?.size) return;
-    const data = this.columns(loss);
+    this.drawn = this.columns(loss);
     if (this.plots.length === 0) this.build();
-    this.plots[0]!.setData([data.steps, data.raw, data.smooth]);
-    this.plots[1]?.setData([data.steps, data.rate]);
+    const { steps, raw, smooth: smoothed, rate } = this.drawn;
+    this.plots[0]!.setData([steps, raw, smoothed]);
+    this.plots[1]!.setData([steps, rate]);
+    this.read(this.plots[0]!.cursor.idx);
     this.tabulate();
   }
 
-  private columns(loss: Curve): Record<"steps" | "raw" | "smooth" | "rate", number[]> {
-    // Smoothed before it is thinned, so that zooming out does not change the curve.
+  private columns(loss: Curve): Columns {
+    // Smoothed before it is thinned, so that what is left out still counts.
     const all = loss.points();
     const smoothed = smooth(all.map(([, value]) => value), Number(this.smoothing?.value ?? 0));
-    const bySteps = new Map(all.map(([step], i) => [step, smoothed[i]!]));
+    const byStep = new Map(all.map(([step], i) => [step, smoothed[i]!]));
     const kept = thinned(all, MOST_POINTS);
     const rate = this.curves.get("learning_rate");
     return {
       steps: kept.map(([step]) => step),
       raw: kept.map(([, value]) => value),
-      smooth: kept.map(([step]) => bySteps.get(step)!),
+      smooth: kept.map(([step]) => byStep.get(step)!),
       rate: kept.map(([step]) => rate?.at(step) ?? NaN),
     };
   }
 
   private build(): void {
-    this.card.querySelector("[data-tools]")?.removeAttribute("hidden");
-    this.card.querySelector("[data-table]")?.removeAttribute("hidden");
+    for (const part of ["[data-tools]", "[data-table]", "[data-readout]"]) {
+      this.card.querySelector(part)?.removeAttribute("hidden");
+    }
     this.card.querySelector("[data-empty]")?.setAttribute("hidden", "");
     const ink = inks(this.card);
-    const lossPlace = this.card.querySelector<HTMLElement>('[data-chart="loss"]')!;
-    const ratePlace = this.card.querySelector<HTMLElement>('[data-chart="rate"]')!;
-    const sync = { key: "curves" };
-    const shown = (_: uPlot, value: number | null): string =>
-      value === null ? "–" : number(value);
-    this.plots = [
-      new uPlot(
-        {
-          width: lossPlace.clientWidth,
-          height: HEIGHTS.loss,
-          cursor: { sync, focus: { prox: 24 } },
-          scales: { x: { time: false }, y: { distr: this.scale === "log" ? 3 : 1 } },
-          axes: [axis(ink, "step"), axis(ink)],
-          series: [
-            { label: "Step", value: (_, step) => (step === null ? "–" : count(step)) },
-            { label: "Loss", stroke: ink.faint, width: 1, value: shown, points: { show: false } },
-            { label: "Smoothed", stroke: ink.accent, width: 2, value: shown, points: { show: false } },
-          ],
-        },
-        [[], [], []],
-        lossPlace,
-      ),
-      new uPlot(
-        {
-          width: ratePlace.clientWidth,
-          height: HEIGHTS.rate,
-          cursor: { sync },
-          scales: { x: { time: false }, y: { range: (_, __, high) => [0, high * 1.1 || 1] } },
-          axes: [axis(ink), axis(ink)],
-          series: [
-            { label: "Step", value: (_, step) => (step === null ? "–" : count(step)) },
-            { label: "Learning rate", stroke: ink.second, width: 1.5, value: shown, points: { show: false } },
-          ],
-        },
-        [[], []],
-        ratePlace,
-      ),
+    const loss: uPlot.Series[] = [
+      {},
+      { stroke: ink.faint, width: 1, points: { show: false } },
+      { stroke: ink.accent, width: 2, points: { show: false } },
     ];
+    const rate: uPlot.Series[] = [{}, { stroke: ink.second, width: 1.5, points: { show: false } }];
+    const distr = this.scale === "log" ? 3 : 1;
+    const fromZero: uPlot.Range.Function = (_, __, high) => [0, 1.1 * high || 1];
+    this.plots = [
+      this.plot("loss", 260, loss, { distr }, ink),
+      this.plot("rate", 96, rate, { range: fromZero }, ink),
+    ];
+  }
+
+  private plot(
+    name: string,
+    height: number,
+    series: uPlot.Series[],
+    y: uPlot.Scale,
+    ink: Inks,
+  ): uPlot {
+    const place = this.card.querySelector<HTMLElement>(`[data-chart="${name}"]`)!;
+    const options: uPlot.Options = {
+      width: place.clientWidth,
+      height,
+      series,
+      legend: { show: false },
+      cursor: { sync: { key: "curves" }, y: false },
+      scales: { x: { time: false }, y },
+      axes: [axis(ink, 28, 64), axis(ink, 54, 32)],
+      padding: [8, 8, 0, 0],
+      hooks: { setCursor: [(plot) => this.read(plot.cursor.idx)] },
+    };
+    return new uPlot(options, series.map(() => []) as unknown as uPlot.AlignedData, place);
+  }
+
+  /** The values under the pointer, or the last ones. */
+  private read(at: number | null | undefined): void {
+    const { steps, raw, smooth: smoothed, rate } = this.drawn;
+    const i = at ?? steps.length - 1;
+    const speed = this.curves.get("tokens_per_second")?.at(steps[i] ?? -1);
+    const texts: Record<string, string> = {
+      step: count(steps[i] ?? 0),
+      loss: number(raw[i] ?? NaN),
+      smooth: number(smoothed[i] ?? NaN),
+      rate: number(rate[i] ?? NaN, 3),
+      speed: speed === undefined ? "–" : number(speed, 3),
+    };
+    for (const place of this.card.querySelectorAll<HTMLElement>("[data-value]")) {
+      place.textContent = texts[place.dataset.value ?? ""] ?? "";
+    }
   }
 
   /** The same numbers for those who read rather than look; made only when it is open. */
@@ -142,23 +159,31 @@ export class Curves {
     if (!details?.open || !place) return;
     const rate = this.curves.get("learning_rate");
     const rows = sampled<Point>(this.curves.get("loss")?.points() ?? [], MOST_ROWS);
-    const table = document.createElement("table");
-    table.className = "table";
-    const head = table.createTHead().insertRow();
-    for (const name of ["Step", "Loss", "Learning rate"]) {
-      const cell = document.createElement("th");
-      cell.scope = "col";
-      cell.textContent = name;
-      head.append(cell);
-    }
-    const body = table.createTBody();
-    for (const [step, value] of rows) {
-      const line = body.insertRow();
-      const texts = [count(step), number(value), number(rate?.at(step) ?? NaN)];
-      for (const text of texts) line.insertCell().textContent = text;
-    }
-    place.replaceChildren(table);
+    const texts = rows.map(([step, value]) => [
+      count(step),
+      number(value),
+      number(rate?.at(step) ?? NaN, 3),
+    ]);
+    place.replaceChildren(tableOf(["Step", "Loss", "Learning rate"], texts));
   }
+}
+
+function tableOf(heads: string[], rows: string[][]): HTMLTableElement {
+  const table = document.createElement("table");
+  table.className = "table";
+  const head = table.createTHead().insertRow();
+  for (const name of heads) {
+    const cell = document.createElement("th");
+    cell.scope = "col";
+    cell.textContent = name;
+    head.append(cell);
+  }
+  const body = table.createTBody();
+  for (const texts of rows) {
+    const line = body.insertRow();
+    for (const text of texts) line.insertCell().textContent = text;
+  }
+  return table;
 }
 
 type Inks = Record<"text" | "grid" | "accent" | "faint" | "second", string>;
@@ -182,13 +207,14 @@ function inks(element: HTMLElement): Inks {
   return found;
 }
 
-function axis(ink: Inks, label?: string): uPlot.Axis {
+function axis(ink: Inks, size: number, space: number): uPlot.Axis {
   return {
     stroke: ink.text,
     grid: { stroke: ink.grid, width: 1 },
-    ticks: { stroke: ink.grid, width: 1 },
-    font: "12px system-ui, sans-serif",
-    size: label ? 40 : undefined,
-    values: (_, values) => values.map((value) => (value === null ? "" : number(value))),
-  } as uPlot.Axis;
+    ticks: { show: false },
+    font: "12px Inter, system-ui, sans-serif",
+    size,
+    space,
+    values: (_, splits) => splits.map((value) => (value === null ? "" : number(value))),
+  };
 }

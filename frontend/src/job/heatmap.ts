@@ -1,6 +1,6 @@
 /** The signal-to-noise map: a table of modules × layers whose cells are colours. */
 
-import { heat, inkOn } from "../charts/colours";
+import { heat } from "../charts/colours";
 import { shareOf, type Cell, type Row, type Shading, type SnrMap } from "../charts/snr";
 import { number } from "../charts/words";
 
@@ -50,7 +50,7 @@ export class HeatMap {
     table.setAttribute("role", "grid");
     table.setAttribute("aria-label", "Signal-to-noise ratio of every module; arrow keys move");
     const head = table.createTHead().insertRow();
-    head.append(headCell("col", "Module"));
+    head.append(headCell("col", "Module, by layer"));
     for (let layer = 0; layer < map.layers; layer++) {
       // Numbers of two digits do not fit above every narrow column.
       head.append(headCell("col", map.layers > 16 && layer % 5 ? "" : String(layer), `Layer ${layer}`));
@@ -77,7 +77,6 @@ export class HeatMap {
     if (!cell) return square;
     const colour = heat(shareOf(cell, row, map, this.shading), this.dark.matches);
     square.style.setProperty("--heat", colour);
-    square.style.setProperty("--ink", inkOn(colour));
     square.classList.toggle("selected", cell.selected);
     square.setAttribute("aria-label", words(cell, row));
     const tell = (): void => {

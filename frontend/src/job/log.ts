@@ -68,7 +68,7 @@ function lineOf(news: LogNews | StateNews): HTMLLIElement {
   time.textContent = new Date(news.at).toISOString().slice(11, 19);
   line.dataset.id = String(news.id);
   line.dataset.level = isState ? "state" : news.level;
-  line.append(time, span(isState ? `#${news.attempt}` : news.level, "level"), span(news.message));
+  line.append(time, span(line.dataset.level, "level"), span(news.message));
   return line;
 }
 

@@ -8,7 +8,9 @@ from typing import Any
 import yaml
 from django.core.exceptions import ObjectDoesNotExist
 from django.urls import reverse
+from pydantic import ValidationError
 
+from alloyengine.spec.job import job_spec
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import versions
 from alloyworks.catalog.models import ModelVersion
@@ -42,6 +44,7 @@ def context_of(principal: Principal, job: Job) -> dict[str, Any]:
     inputs = list(job.inputs.select_related("model_version", "dataset", "source_job"))
     unfinished = job.state in UNFINISHED
     submits = principal.may("jobs.submit")
+    spec = _in_order(job.spec)
     return {
         "job": job,
         "unfinished": unfinished,
@@ -52,12 +55,20 @@ def context_of(principal: Principal, job: Job) -> dict[str, Any]:
         "inputs": [_input(entry) for entry in inputs],
         "attempts": list(job.attempts.order_by("-number")),
         "lines": log_lines(job, LOG_LINES),
-        "spec_yaml": yaml.safe_dump(job.spec, sort_keys=False, allow_unicode=True),
-        "spec_json": json.dumps(job.spec, indent=2, ensure_ascii=False),
+        "spec_yaml": yaml.safe_dump(spec, sort_keys=False, allow_unicode=True),
+        "spec_json": json.dumps(spec, indent=2, ensure_ascii=False),
         "model": _model(job),
         "scores": _scores(job, inputs),
         "compare": _compared(inputs),
     }
+
+
+def _in_order(spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec's own order, which the database does not keep."""
+    try:
+        return job_spec.validate_python(spec).model_dump(mode="json")
+    except ValidationError:  # it is of an earlier version
+        return spec
 
 
 def log_lines(job: Job, last: int | None = None) -> list[LogLine]:

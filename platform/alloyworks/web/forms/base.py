@@ -36,6 +36,10 @@ class JobForm(ABC):
     def posted(cls, principal: Principal, post: QueryDict) -> Self:
         """What the browser sent."""
 
+    def settled(self) -> Self:
+        """Without rows that were left empty, so that places in the spec are those of the rows."""
+        return self
+
     @abstractmethod
     def spec(self) -> dict[str, Any]:
         """The job spec, not validated yet. Raises Invalid when the text can't be read at all."""

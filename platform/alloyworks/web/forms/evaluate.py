@@ -1,7 +1,7 @@
 """The form of an evaluation: models × test sets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 from django.http import QueryDict
@@ -18,10 +18,10 @@ from alloyworks.web.forms.rows import Row
 
 SETS = "test_sets"
 MOST_SETS = 32
-LENGTH = Number(TestSet, "max_new_tokens", "Longest answer", "tokens")
-LIMIT = Number(TestSet, "limit", "Questions", "", "Ask only the first so many")
+LENGTH = Number(TestSet, "max_new_tokens", "Longest answer", "tokens", help="")
+LIMIT = Number(TestSet, "limit", "Questions", help="Only the first so many")
 OF_A_SET = ("dataset", "metric", LENGTH.name, LIMIT.name)
-BATCH = Number(EvaluateSpec, "batch_size", "Batch size", "examples", "Examples at once")
+BATCH = Number(EvaluateSpec, "batch_size", "Batch size", "examples", "Answered at once")
 METRICS = (
     ("exact_match", "Exact match", "Share of answers that say exactly what was expected"),
     ("perplexity", "Perplexity", "How surprised the model is by the text; lower is better"),
@@ -56,9 +56,11 @@ class EvaluateForm(JobForm):
         models = choices.references(post.getlist("models"))
         return cls(principal, values, models, rows.read(post, SETS, OF_A_SET, MOST_SETS))
 
+    def settled(self) -> Self:
+        return replace(self, sets=[row for row in self.sets if row.get("dataset")])
+
     def spec(self) -> dict[str, Any]:
-        self.sets = [row for row in self.sets if row.get("dataset")]
-        sets = [with_text(row) for row in self.sets]
+        sets = [with_text(row) for row in self.sets if row.get("dataset")]
         return {"kind": self.kind, **with_text(self.values), "models": self.models, SETS: sets}
 
     def places(self) -> list[str]:

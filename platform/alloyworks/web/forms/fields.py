@@ -20,7 +20,7 @@ class Number:
     name: str
     label: str
     unit: str = ""
-    help: str = ""
+    help: str | None = None  # None: what the spec says
     under: str = ""  # where the spec model stands in the job spec
 
     @property
@@ -34,8 +34,8 @@ class Number:
     @property
     def hint(self) -> str:
         info = self.spec.model_fields[self.name]
-        told = self.help or info.description or ""
-        return f"{told}{'. ' if told else ''}{_range(info.metadata)}."
+        told = info.description or "" if self.help is None else self.help
+        return ". ".join(part for part in (told, _range(info.metadata)) if part)
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,24 @@ def text_of(value: Any) -> str:
     return str(value)
 
 
+def as_values(typed: Any) -> Any:
+    """What was typed, as it will be understood: numbers without quotes. For showing it only."""
+    match typed:
+        case dict():
+            return {key: as_values(item) for key, item in typed.items()}
+        case list():
+            return [as_values(item) for item in typed]
+        case "true" | "false":
+            return typed == "true"
+        case str():
+            for number in (int, float):
+                try:
+                    return number(typed)
+                except ValueError:
+                    continue
+    return typed
+
+
 def _nearest(place: str, known: set[str]) -> str:
     """The place itself or the nearest around it that has an input; "" when there is none."""
     while place and place not in known:
@@ -117,18 +135,21 @@ def _nearest(place: str, known: set[str]) -> str:
 
 
 def _range(metadata: Iterable[Any]) -> str:
-    words = []
+    low = high = ""
     for bound in metadata:
         match bound:
             case Ge(ge):
-                words.append(f"at least {_short(ge)}")
+                low = f"{_short(ge)}"
             case Gt(gt):
-                words.append(f"more than {_short(gt)}")
+                low = f"above {_short(gt)}"
             case Le(le):
-                words.append(f"at most {_short(le)}")
+                high = f"{_short(le)}"
             case Lt(lt):
-                words.append(f"less than {_short(lt)}")
-    return " and ".join(words).capitalize()
+                high = f"below {_short(lt)}"
+    if low and high:
+        joint = ", up to " if low.startswith("above") else " to "
+        return f"{low}{joint}{high}".capitalize()
+    return f"From {low}" if low else f"Up to {high}" if high else ""
 
 
 def _short(number: Any) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self, get_args
 
 import yaml
@@ -64,9 +64,11 @@ class MergeForm(JobForm):
         form.yaml = post["yaml"] if post.get("mode") == "yaml" and "yaml" in post else None
         return form
 
+    def settled(self) -> Self:
+        return replace(self, models=[row for row in self.models if row.get("model")])
+
     def spec(self) -> dict[str, Any]:
         if self.yaml is None:
-            self.models = [row for row in self.models if row.get("model")]
             recipe = self._recipe()
         else:
             recipe = recipes.with_ids(recipes.parsed(self.yaml), self.principal)
@@ -86,7 +88,6 @@ class MergeForm(JobForm):
 
     def act(self, do: str) -> Faults:
         if do == "yaml" and self.yaml is None:
-            self.models = [row for row in self.models if row.get("model")]
             self.yaml = recipes.written(recipes.with_names(self._recipe(), self.principal))
         elif do == "form" and self.yaml is not None:
             return self._read_yaml()
@@ -141,7 +142,8 @@ class MergeForm(JobForm):
                 place, "Model", row.get("model", ""), groups=groups, errors=faults.at(place)
             ),
             "parameters": [
-                _parameter(p, f"{under}.parameters.{p.name}", row, faults) for p in method.each
+                _parameter(p, f"{under}.parameters.{p.name}", row, faults, told=False)
+                for p in method.each
             ],
         }
 
@@ -157,6 +159,7 @@ class MergeForm(JobForm):
         recipe["models"] = [
             {"model": row["model"], **_given(row, [parameter.name for parameter in method.each])}
             for row in self.models
+            if row.get("model")
         ]
         recipe |= _given(self.shared, [parameter.name for parameter in method.shared])
         if self.values.get(DTYPE):
@@ -257,13 +260,15 @@ def _texts(holder: Mapping[str, Any]) -> Row:
     }
 
 
-def _parameter(parameter: Parameter, place: str, row: Row, faults: Faults) -> dict[str, Any]:
+def _parameter(
+    parameter: Parameter, place: str, row: Row, faults: Faults, *, told: bool = True
+) -> dict[str, Any]:
     """Faults deep inside a value come once for every type that it is not; one is enough."""
     field = Field(
         place,
         parameter.label,
         row.get(parameter.name, ""),
-        help=parameter.help,
+        help=parameter.help if told else "",
         placeholder=parameter.default,
         errors=faults.at(place)[:1],
     )

@@ -14,19 +14,17 @@ from alloyworks.web.forms.fields import Faults, Field, Number, number_field, tex
 from alloyworks.web.forms.fitting import unfit_for_training
 from alloyworks.web.forms.names import flat, nested
 
-PERCENT = Number(SpectrumTuning, "percent", "Modules to train", "%", under="tuning")
+PERCENT = Number(SpectrumTuning, "percent", "Modules to train", "%", "Of each type", "tuning")
 EMBEDDINGS = "tuning.train_embeddings"
 ADVANCED = (
     Number(TrainSpec, "epochs", "Epochs", "passes", "How often the whole train split is seen"),
     Number(TrainSpec, "max_steps", "Step limit", "steps"),
     Number(TrainSpec, "batch_size", "Batch size", "examples"),
-    Number(TrainSpec, "learning_rate", "Learning rate", "", "Of AdamW, at its peak"),
-    Number(
-        TrainSpec, "warmup_ratio", "Warm-up", "of all steps", "Share in which the rate rises to it"
-    ),
-    Number(TrainSpec, "weight_decay", "Weight decay", "", "Pull of the weights towards zero"),
+    Number(TrainSpec, "learning_rate", "Learning rate", help="Of AdamW, at its peak"),
+    Number(TrainSpec, "warmup_ratio", "Warm-up", "of steps", "Share in which the rate rises"),
+    Number(TrainSpec, "weight_decay", "Weight decay", help="Pull of the weights towards zero"),
     Number(TrainSpec, "max_length", "Longest example", "tokens", "What is longer is cut"),
-    Number(TrainSpec, "seed", "Seed", "", "Of the order of examples; the same seed repeats a run"),
+    Number(TrainSpec, "seed", "Seed", help="The same seed gives the same order of examples"),
 )
 NUMBERS = (PERCENT, *ADVANCED)
 PLAIN = ["name", "model", "dataset", "tuning.method"]
@@ -63,13 +61,14 @@ class TrainForm(JobForm):
         return cls(principal, trimmed(post, names) | {EMBEDDINGS: embeddings})
 
     def spec(self) -> dict[str, Any]:
-        values = with_text(self.values)
-        if values.get("tuning.method") == "full":
-            values = {name: text for name, text in values.items() if name not in _OF_SPECTRUM}
+        hidden = _OF_SPECTRUM if self.values.get("tuning.method") == "full" else ()
+        order = [name for name in self.places() if name not in hidden]
+        values = with_text({name: self.values.get(name, "") for name in order})
         return {"kind": self.kind, **nested(values.items())}
 
     def places(self) -> list[str]:
-        return [*PLAIN, "tuning", EMBEDDINGS, *(number.place for number in NUMBERS)]
+        percent, *others = (number.place for number in NUMBERS)
+        return [*PLAIN, "tuning", percent, EMBEDDINGS, *others]
 
     def drawn(self, faults: Faults) -> dict[str, Any]:
         model, dataset = self.values.get("model", ""), self.values.get("dataset", "")

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+import yaml
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -11,11 +12,11 @@ from django.shortcuts import redirect, render
 from alloyworks.accounts.principal import Principal, principal_of
 from alloyworks.api.parser import texts
 from alloyworks.errors import NotFound, Problem, Unauthenticated, invalid
-from alloyworks.jobs import reading, submission
+from alloyworks.jobs import check, reading, submission
 from alloyworks.jobs.models import Job
 from alloyworks.web.forms.base import JobForm
 from alloyworks.web.forms.evaluate import EvaluateForm
-from alloyworks.web.forms.fields import Faults
+from alloyworks.web.forms.fields import Faults, as_values
 from alloyworks.web.forms.merge import MergeForm
 from alloyworks.web.forms.train import TrainForm
 
@@ -30,7 +31,10 @@ def new_job(request: HttpRequest, kind: str) -> HttpResponse:
         return _first(request, principal, kind)
     form = FORMS[kind].posted(principal, request.POST)
     if do := request.POST.get("do"):
+        if do == "preview":
+            return render(request, "jobs/_preview.html", {"preview": _preview(form)})
         return _page(request, form, form.act(do))
+    form = form.settled()
     try:
         with transaction.atomic():
             job = submission.submit(principal, _storable(form.spec()))
@@ -62,8 +66,28 @@ def _source(principal: Principal, text: str) -> Job:
 def _page(
     request: HttpRequest, form: JobForm, faults: Faults, status: int = 200, **more: Any
 ) -> HttpResponse:
-    context = {"form": form, "drawn": form.drawn(faults), "faults": faults, "kinds": list(FORMS)}
+    context = {
+        "form": form,
+        "drawn": form.drawn(faults),
+        "faults": faults,
+        "kinds": list(FORMS),
+        "preview": _preview(form),
+    }
     return render(request, f"jobs/new_{form.kind}.html", context | more, status=status)
+
+
+def _preview(form: JobForm) -> dict[str, Any]:
+    """The spec as it stands, and what would be said against it."""
+    try:
+        spec = _storable(form.spec())
+    except Problem as problem:
+        return {"faults": problem.errors}
+    text = yaml.safe_dump(as_values(spec), sort_keys=False, allow_unicode=True)
+    try:
+        check.check(form.principal, spec)
+    except Problem as problem:
+        return {"text": text, "faults": problem.errors}
+    return {"text": text, "faults": []}
 
 
 def _storable(spec: dict[str, Any]) -> dict[str, Any]:

@@ -326,6 +326,15 @@ class TestMerge:
         assert {"recipe.base_model", "recipe.parameters.lambda"} <= values.keys()
         assert values["recipe.models.0.parameters.weight"] == "0.3"
 
+    def test_another_method_begins_with_its_own_defaults(
+        self, world: World, browser: Client
+    ) -> None:
+        given = {"was": "linear", "recipe.parameters.normalize": "true", "do": "refresh"}
+
+        page = browser.post("/jobs/new/merge/", merge_fields(world, "task_arithmetic") | given)
+
+        assert values_of(page.content.decode())["recipe.parameters.normalize"] == "false"
+
     def test_the_words_of_methods_are_about_all_there_are(self) -> None:
         assert METHODS.keys() == PARAMETERS.keys()
         for name, method in METHODS.items():

@@ -60,7 +60,9 @@ class MergeForm(JobForm):
         form = cls(principal, trimmed(post, ["name", METHOD, BASE, DTYPE]))
         columns = ["model", *(f"parameters.{name}" for name in KNOWN)]
         form.models = [_short(row) for row in rows.read(post, MODELS, columns, MOST_MODELS)]
-        form.shared = _short(trimmed(post, [f"{SHARED}.{name}" for name in KNOWN]))
+        # What was given for another method is not meant for this one.
+        if post.get("was") in (None, form.values.get(METHOD)):
+            form.shared = _short(trimmed(post, [f"{SHARED}.{name}" for name in KNOWN]))
         form.yaml = post["yaml"] if post.get("mode") == "yaml" and "yaml" in post else None
         return form
 

@@ -16,6 +16,21 @@ from alloyworks.web import histogram, preview
 
 QUANTILES = {"min": "shortest", "p50": "median", "p90": "90%", "p99": "99%", "max": "longest"}
 MOST_MODELS = 100
+SHAPES = {
+    "Chat": """{"messages": [
+  {"role": "user",
+   "content": "…"},
+  {"role": "assistant",
+   "content": "…"}]}""",
+    "Prompt and completion": """{"prompt": "…",
+ "completion": "…"}""",
+    "Instruction": """{"instruction": "…",
+ "input": "…", "output": "…"}""",
+    "Preference": """{"prompt": "…",
+ "chosen": "…", "rejected": "…"}""",
+    "Plain text": """{"text": "…"}""",
+}
+"""What a line of each format looks like."""
 
 
 @dataclass

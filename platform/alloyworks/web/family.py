@@ -6,9 +6,9 @@ from uuid import UUID
 
 from alloyworks.catalog.lineage import Edge, Node
 
-COLUMN, ROW = 220, 52  # px from one node to the next
-WIDTH, HEIGHT = 172, 36  # px of a node
-LONGEST = 22  # characters of a name
+COLUMN, ROW = 264, 52  # px from one node to the next
+WIDTH, HEIGHT = 208, 36  # px of a node
+LONGEST = 27  # characters of a name with its version
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,11 @@ def _placed(
     for column, members in columns.items():
         top = (tallest - len(members)) * ROW // 2
         for i, node in enumerate(members):
-            title = f"{node.name} v{node.version}"
             boxes.append(
                 Box(
                     id=node.id,
-                    label=title if len(title) <= LONGEST else f"{title[: LONGEST - 1]}…",
-                    title=title,
+                    label=_label(node),
+                    title=f"{node.name} v{node.version}",
                     origin=node.origin,
                     chosen=node.id in chosen,
                     x=column * COLUMN,
@@ -116,6 +115,14 @@ def _placed(
                 )
             )
     return boxes
+
+
+def _label(node: Node) -> str:
+    """Its version is seen however long its name is."""
+    version = f" v{node.version}"
+    room = LONGEST - len(version)
+    name = node.name if len(node.name) <= room else f"{node.name[: room - 1]}…"
+    return f"{name}{version}"
 
 
 def _path(parent: Box, child: Box) -> str:

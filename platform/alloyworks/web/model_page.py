@@ -1,6 +1,6 @@
 """What the page of one model says."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.urls import reverse
@@ -10,6 +10,7 @@ from alloyworks.catalog import evaluations, versions
 from alloyworks.catalog import lineage as kin
 from alloyworks.catalog.models import ModelVersion
 from alloyworks.web import family
+from alloyworks.web.choices import count_words
 from alloyworks.web.scores import Figure, Head, Table, table_of
 
 FACTS = {
@@ -32,9 +33,7 @@ def context_of(principal: Principal, model: ModelVersion) -> dict[str, Any]:
         "label": versions.label(model),
         "own": own,
         "size": size_of(model),
-        "facts": [
-            (words, model.facts[name]) for name, words in FACTS.items() if model.facts.get(name)
-        ],
+        "facts": list(facts_of(model)),
         "parents": parents,
         "job": model.job if own else None,
         "family": family.drawn(found.nodes, found.edges, {model.id}, whole=True),
@@ -45,6 +44,16 @@ def context_of(principal: Principal, model: ModelVersion) -> dict[str, Any]:
         "may_download": principal.may("models.download"),
         "may_delete": own and principal.may("models.delete"),
     }
+
+
+def facts_of(model: ModelVersion) -> Iterator[tuple[str, str]]:
+    """Those that are known, as words."""
+    for name, words in FACTS.items():
+        value = model.facts.get(name)
+        if name == "parameters":
+            value = count_words(value)
+        if value:
+            yield words, f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def size_of(model: ModelVersion) -> int:

@@ -108,5 +108,10 @@ def _upload_page(
     request: HttpRequest, form: UploadForm, problem: Problem | None, status: int
 ) -> HttpResponse:
     faults = dataset_page.faults_of(problem, form) if problem else None
-    context = {"form": form, "faults": faults, "most_bytes": config.upload_max_bytes}
+    context = {
+        "form": form,
+        "faults": faults,
+        "most_bytes": config.upload_max_bytes,
+        "shapes": dataset_page.SHAPES.items(),
+    }
     return render(request, "datasets/new.html", context, status=status)

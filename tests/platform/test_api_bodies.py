@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from alloyworks.api import bodies
 from alloyworks.api.bodies import BoundedBodies
@@ -48,9 +50,9 @@ class Server:
         await send({"type": "http.response.body", "body": b"read"})
         assert (await receive())["type"] == "http.disconnect"
 
-    def ask(self, path: str = UPLOAD, length: int | None = None) -> int:
+    def ask(self, path: str = UPLOAD, length: int | None = 1) -> int:
         headers = [] if length is None else [(b"content-length", str(length).encode())]
-        scope = {"type": "http", "path": path, "headers": headers}
+        scope = {"type": "http", "method": "POST", "path": path, "headers": headers}
         asyncio.run(BoundedBodies(self.app)(scope, self.receive, self.send))
         return int(self.sent[0]["status"])
 
@@ -84,7 +86,14 @@ def test_a_declared_length_that_is_too_large_is_refused_unread() -> None:
     assert "8,388,608 bytes" in server.problem()["detail"]
 
 
-def test_a_body_without_a_length_is_counted() -> None:
+def test_an_upload_without_a_length_is_refused_unread() -> None:
+    server = Server(lines(1))
+
+    assert server.ask(length=None) == 400
+    assert (server.taken, "Content-Length" in server.problem()["detail"]) == (0, True)
+
+
+def test_a_body_is_counted_whatever_length_it_declares() -> None:
     server = Server(lines(1000))
 
     assert server.ask() == 413
@@ -92,10 +101,25 @@ def test_a_body_without_a_length_is_counted() -> None:
 
 
 def test_of_a_line_without_end_only_as_much_is_passed_on_as_shows_it() -> None:
-    server = Server([b"head\n", *(b"x" * CHUNK for _ in range(100))])
+    ends = [b"x\r\n--bound", b"--\r\n", b"y" * CHUNK + b"\n", b"z\n"]
+    server = Server([b"head\n", *[b"x" * CHUNK] * 100, *ends])
 
     assert server.ask() == 200
-    assert LINE_BYTES < len(server.read or b"") < LINE_BYTES + 3 * CHUNK
+    head, line, *rest = (server.read or b"").split(b"\n")
+    assert (head, set(line)) == (b"head", set(b"x"))
+    assert LINE_BYTES < len(line) < LINE_BYTES + 3 * CHUNK
+    assert rest == [b"--bound--\r", b"y" * CHUNK, b"z", b""]
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(0, 3 * CHUNK), max_size=8), st.integers(1, 2 * CHUNK))
+def test_a_form_of_ordinary_lines_is_passed_on_byte_for_byte(sizes: list[int], cut: int) -> None:
+    whole = b"\n".join(b"x" * size for size in sizes)
+    server = Server(whole[at : at + cut] for at in range(0, len(whole), cut))
+
+    server.ask()
+
+    assert server.read == whole
 
 
 def test_other_requests_are_bounded_more_tightly() -> None:
@@ -115,4 +139,4 @@ def test_long_lines_matter_in_uploads_alone() -> None:
 
 @pytest.mark.parametrize("length", [b"", b"-1", b"1e9", b"\xb2"])
 def test_a_length_that_is_no_number_is_left_to_the_server(length: bytes) -> None:
-    assert bodies._declared({"headers": [(b"content-length", length)]}) == 0
+    assert bodies._declared({"headers": [(b"content-length", length)]}) is None

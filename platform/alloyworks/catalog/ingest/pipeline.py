@@ -17,6 +17,7 @@ from alloyworks.catalog.models import DatasetFormat
 from alloyworks.errors import invalid
 
 _MOST_COLUMNS = 100
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def _take(row: Row, shape: Shape, named: bool, splits: Splits, seen: _Seen, faul
         faults.add_row(row.line, fault)
         return
     seen.note(row, example)
-    splits.add(json.dumps(example, ensure_ascii=False).encode() + b"\n", side)
+    splits.add(_ENCODER.encode(example).encode() + b"\n", side)
 
 
 def _result(shape: Shape, splits: Splits, seen: _Seen) -> Ingested:

@@ -13,13 +13,7 @@ DIGITS = 400
 def parse(text: str) -> Any:
     """The value; ValueError says in words what is wrong with it."""
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_without_duplicates,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-            parse_int=_integer,
-        )
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg} at character {error.pos + 1}") from None
     except RecursionError:
@@ -54,6 +48,15 @@ def _integer(digits: str) -> int:
     if len(digits) > DIGITS:
         raise ValueError(f"a number has {len(digits)} digits, at most {DIGITS} are allowed")
     return int(digits)
+
+
+# Made once: `json.loads` would make one for every line.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_without_duplicates,
+    parse_constant=_refuse_constant,
+    parse_float=_finite,
+    parse_int=_integer,
+)
 
 
 def _refuse_depth(value: Any) -> None:

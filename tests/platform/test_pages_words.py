@@ -41,6 +41,20 @@ def test_what_goes_on_lasts_until_now() -> None:
 
 
 @pytest.mark.parametrize(
+    ("done", "total", "said"),
+    [
+        (12, 60, "12 of 60"),
+        (1500, 6000, "1,500 of 6,000"),
+        (99_999_999, 100_000_000, "99%"),
+        (None, None, ""),
+        ("", "", ""),
+    ],
+)
+def test_how_far_something_is(done: int | None, total: int | None, said: str) -> None:
+    assert words.how_far(done, total) == said
+
+
+@pytest.mark.parametrize(
     ("count", "said"),
     [
         (None, ""),

@@ -57,13 +57,19 @@ test("colours compare within a type, or all modules", () => {
   const highest = queries!.cells[2]!;
 
   expect(shareOf(highest, queries!, map, "type")).toBe(1);
-  expect(shareOf(highest, queries!, map, "all")).toBeCloseTo(1 / 3.5);
+  expect(shareOf(highest, queries!, map, "all")).toBeCloseTo(Math.log(3) / Math.log(8));
 });
 
 test("a type with one value stands in the middle", () => {
   const map = readSnr({ ...report, types: ["mlp"], rows: [row("mlp", 0, 2)] })!;
 
   expect(shareOf(map.rows[0]!.cells[0]!, map.rows[0]!, map, "type")).toBe(0.5);
+});
+
+test("zero is the lowest of a logarithmic scale", () => {
+  const map = readSnr({ ...report, types: ["mlp"], rows: [row("mlp", 0, 0), row("mlp", 1, 2)] })!;
+
+  expect(map.rows[0]!.cells.map((cell) => shareOf(cell!, map.rows[0]!, map, "type"))).toEqual([0, 1]);
 });
 
 test.each([[null], [{}], [[]], [{ types: [], rows: [] }], [{ types: ["mlp"], rows: [{ snr: "x" }] }]])(

@@ -34,6 +34,8 @@ export interface SnrMap {
 
 export type Shading = "type" | "all";
 
+const WIDEST = 1000; // the highest value to the lowest that is still told apart
+
 interface Entry {
   module: string;
   type: string;
@@ -63,10 +65,15 @@ export function readSnr(data: unknown): SnrMap | null {
   };
 }
 
-/** Where a value stands between the lowest and the highest: of its type, or of all modules. */
+/**
+ * Where a value stands between the lowest and the highest: of its type, or of all modules.
+ * These are ratios, so the scale is logarithmic; otherwise one outlier makes all others equal.
+ */
 export function shareOf(cell: Cell, row: Row, map: SnrMap, shading: Shading): number {
   const [low, high] = shading === "type" ? [row.low, row.high] : [map.low, map.high];
-  return high > low ? (cell.snr - low) / (high - low) : 0.5;
+  if (high <= low) return 0.5;
+  const least = Math.max(low, high / WIDEST);
+  return Math.log(Math.max(cell.snr, least) / least) / Math.log(high / least);
 }
 
 function rowOf(type: string, entries: readonly Entry[], layers: number): Row {

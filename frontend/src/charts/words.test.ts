@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { count, duration, number, percent, timeLeft } from "./words";
+import { count, duration, howFar, number, timeLeft } from "./words";
 
 test.each([
   [0, "0 s"],
@@ -46,9 +46,12 @@ test("counts have separators, and are whole", () => {
   expect(count(1234567.8)).toBe("1,234,568");
 });
 
-test("a share never rounds up to done, and shows a decimal while it is small", () => {
-  expect(percent(0.9999)).toBe("99%");
-  expect(percent(1)).toBe("100%");
-  expect(percent(0.0125)).toBe("1.2%");
-  expect(percent(0)).toBe("0%");
+test.each([
+  [12, 60, "12 of 60"],
+  [1500, 6000, "1,500 of 6,000"],
+  [99_999_999, 100_000_000, "99%"],
+  [100_000_000, 100_000_000, "100%"],
+  [0, 0, ""],
+])("%d of %d is told as %j", (done, total, words) => {
+  expect(howFar(done, total)).toBe(words);
 });

@@ -1,6 +1,7 @@
 /** Numbers and times as people read them; the server's templates say durations alike. */
 
 const MINUS = "\u2212";
+const COUNTABLE = 100_000;
 
 /** `8 s`, `2 min 05 s`, `3 h 20 min`, `2 d 4 h` */
 export function duration(seconds: number): string {
@@ -42,10 +43,11 @@ export function count(value: number): string {
   return signed(Math.round(value).toLocaleString("en-US"));
 }
 
-/** `42%`, and a decimal where it makes a difference. */
-export function percent(share: number): string {
-  const value = 100 * Math.min(1, Math.max(0, share));
-  return `${value > 0 && value < 10 ? Math.floor(10 * value) / 10 : Math.floor(value)}%`;
+/** `12 of 60`; as a percentage where nobody counts so far, as of bytes. */
+export function howFar(done: number, total: number): string {
+  if (total <= 0) return "";
+  if (total < COUNTABLE) return `${count(done)} of ${count(total)}`;
+  return `${Math.floor((100 * Math.min(done, total)) / total)}%`;
 }
 
 function two(value: number): string {

@@ -53,7 +53,10 @@ export class HeatMap {
     head.append(headCell("col", "Module, by layer"));
     for (let layer = 0; layer < map.layers; layer++) {
       // Numbers of two digits do not fit above every narrow column.
-      head.append(headCell("col", map.layers > 16 && layer % 5 ? "" : String(layer), `Layer ${layer}`));
+      const seen = map.layers <= 16 || layer % 5 === 0;
+      const cell = headCell("col", "", `Layer ${layer}`);
+      cell.append(element("span", seen ? "" : "visually-hidden", String(layer)));
+      head.append(cell);
     }
     const body = table.createTBody();
     for (const row of map.rows) body.append(this.rowOf(row, map));
@@ -133,10 +136,10 @@ export class HeatMap {
     const [low, high] =
       this.shading === "all"
         ? [number(map.low, 3), number(map.high, 3)]
-        : ["lowest of its type", "highest of its type"];
+        : ["lowest of its type", "highest"];
     const selected = element("span", "snr-selected-key");
     selected.append(element("i"), "is trained");
-    legend.append(element("span", "", low), scale, element("span", "", high), selected);
+    legend.append(low, scale, high, element("span", "faint", "logarithmic"), selected);
     return legend;
   }
 }

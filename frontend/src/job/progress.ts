@@ -1,6 +1,6 @@
 /** The running job's progress: phase, bar, time left, and clocks that tick. */
 
-import { count, duration, timeLeft } from "../charts/words";
+import { duration, howFar, timeLeft } from "../charts/words";
 import type { ProgressNews } from "./stream";
 
 export function showProgress(page: HTMLElement, news: ProgressNews): void {
@@ -8,7 +8,7 @@ export function showProgress(page: HTMLElement, news: ProgressNews): void {
   const bar = card?.querySelector("progress");
   if (!card || !bar) return;
   set(card, "[data-phase]", news.phase);
-  set(card, "[data-done]", news.total ? `${count(news.done)} of ${count(news.total)}` : "");
+  set(card, "[data-done]", howFar(news.done, news.total));
   set(card, "[data-left]", timeLeft(news.seconds_left));
   if (news.total) {
     bar.max = news.total;

@@ -9,6 +9,8 @@ from alloyworks.web.choices import count_words
 
 register = template.Library()
 
+COUNTABLE = 100_000
+
 
 @register.filter
 def duration(seconds: float | None) -> str:
@@ -52,6 +54,16 @@ def lasted(begun: datetime | None, ended: datetime | None) -> str:
     if begun is None:
         return ""
     return duration(((ended or timezone.now()) - begun).total_seconds())
+
+
+@register.filter
+def how_far(done: int | None, total: int | None) -> str:
+    """`12 of 60`; as a percentage where nobody counts so far, as of bytes."""
+    if not done or not total:
+        return ""
+    if total < COUNTABLE:
+        return f"{done:,} of {total:,}"
+    return f"{100 * min(done, total) // total}%"
 
 
 @register.filter

@@ -13,7 +13,7 @@ import psutil
 import psycopg
 import pytest
 
-from alloyworks.embedded import stack
+from alloyworks.embedded import health, stack
 from alloyworks.embedded.processes import Mark
 from alloyworks.embedded.state import State
 from alloyworks.errors import Conflict
@@ -190,3 +190,10 @@ def test_two_starts_at_once_make_one_stack(folder):
         len([p for p in processes_of(folder) if "alloyworks.embedded.supervisor" in p.cmdline()])
         == 1
     )
+
+
+def test_another_stack_at_our_port_is_not_taken_for_ours(up):
+    url = f"{up.url}/healthz"
+    health.page(url, up.env["ALLOY_SECRET_KEY"])
+    with pytest.raises(RuntimeError, match="another program answers"):
+        health.page(url, "the key of another deployment")

@@ -4,6 +4,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+from alloyworks import deployment
+
 
 def database(url: str) -> None:
     import psycopg
@@ -35,9 +37,12 @@ def objects(endpoint: str, access: str, secret: str) -> None:
     client.list_buckets()
 
 
-def page(url: str) -> None:
+def page(url: str, secret_key: str) -> None:
+    """Also whether it is ours: another stack may have taken the port while this one started."""
     with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  # our own address
         answer.read()
+        if answer.headers.get(deployment.HEADER) != deployment.name(secret_key):
+            raise RuntimeError(f"another program answers at {url}")
 
 
 def worker(broker_url: str) -> None:

@@ -6,6 +6,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from alloyworks.embedded import health, postgres
@@ -94,7 +95,9 @@ def web(state: State, environment: Mapping[str, str]) -> Service:
     command = ["uvicorn", "alloyworks.asgi:application", *options]
     stop_streams = "--timeout-graceful-shutdown=2"
     url = f"http://{HOST}:{port}/healthz"
-    return Service("web", python(*command, stop_streams), check=lambda: health.page(url))
+    secret = environment["ALLOY_SECRET_KEY"]
+    check = partial(health.page, url, secret)
+    return Service("web", python(*command, stop_streams), check=check)
 
 
 def worker(environment: Mapping[str, str]) -> Service:

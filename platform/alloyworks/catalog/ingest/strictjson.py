@@ -15,7 +15,8 @@ def parse(text: str) -> Any:
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{error.msg} at character {error.pos + 1}") from None
+        fault = error.msg.removesuffix(" at")
+        raise ValueError(f"{fault} at character {error.pos + 1}") from None
     except RecursionError:
         raise ValueError(f"it is nested deeper than {DEPTH} levels") from None
     _refuse_depth(value)

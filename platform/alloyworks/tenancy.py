@@ -25,13 +25,15 @@ def scope(
     organisation: UUID | None = None, user: UUID | None = None, secret: str | None = None
 ) -> Iterator[None]:
     """A transaction that sees one organisation's rows; scopes nest and restore what was."""
-    wanted = (organisation, user, secret)
+    wanted = [str(value or "") for value in (organisation, user, secret)]
+    nested = connection.in_atomic_block
     with transaction.atomic():
-        before = _settings()
-        _set([str(value or "") for value in wanted])
+        before = _settings() if nested else []
+        _set(wanted)
         yield
-        # An exception comes past here, and takes the settings back with the transaction.
-        if not connection.needs_rollback:
+        # An exception comes past here, and takes the settings back with the transaction, as does
+        # the end of the outermost one.
+        if nested and not connection.needs_rollback:
             _set(before)
 
 

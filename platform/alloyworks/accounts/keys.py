@@ -46,7 +46,8 @@ def authenticate(token: str) -> Principal | None:
     """The key's owner, at most with the role they have today; None for a dead or unknown key."""
     digest = hashed(token)
     with scope(secret=digest):
-        key = _live(ApiKey.objects.filter(secret_hash=digest)).first()
+        known = ApiKey.objects.select_related("created_by").filter(secret_hash=digest)
+        key = _live(known).first()
     if key is None or not key.created_by.is_active:
         return None
     with scope(key.organisation_id, key.created_by_id):

@@ -1,6 +1,9 @@
 """GGUF to safetensors: a quantised file of llama.cpp becomes a model folder that can be trained."""
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from alloyengine.errors import InputError
@@ -15,10 +18,11 @@ def convert_gguf(gguf: Path, out: Path) -> None:
     disable_progress_bar()  # whoever calls has one of their own
     plain = GgufConfig(dequantize=True)
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16, quantization_config=plain
-        )
-        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        with _parsed_once():
+            model = AutoModelForCausalLM.from_pretrained(
+                gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16, quantization_config=plain
+            )
+            tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     except (ValueError, OSError, LookupError, struct.error) as error:
         raise InputError(
             "gguf_unreadable",
@@ -27,3 +31,16 @@ def convert_gguf(gguf: Path, out: Path) -> None:
         ) from None
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
+
+
+@contextmanager
+def _parsed_once() -> Iterator[None]:
+    """transformers parses the file for config, weights and tokenizer anew: seconds each time."""
+    import gguf
+
+    reader = gguf.GGUFReader
+    gguf.GGUFReader = cache(reader)
+    try:
+        yield
+    finally:
+        gguf.GGUFReader = reader

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import django
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -53,32 +54,34 @@ def import_model(
         imported = base_models.import_base(source, name, progress)
     words = "Imported" if imported.new else "Already imported:"
     label = escape(versions.label(imported.model))
-    console.print(f"{words} [bold]{label}[/], {_extent(imported.model)}.", highlight=False)
+    parameters, size = _extent(imported.model)
+    words += f" [bold]{label}[/], {parameters} parameters, {size}."
+    console.print(words, highlight=False, soft_wrap=True)
 
 
 @app.command("list")
 def list_models(state: StateOption = None) -> None:
     """Show the base models, newest first."""
     _set_up(state)
-    from alloyworks.catalog import base_models
+    from alloyworks.catalog import base_models, versions
 
     with base_models.servers():
         found = list(base_models.base_models())
     if not found:
         console.print("None yet. Import one with `alloy models import`.")
         return
-    table = Table("name", "version", "extent", "from", "imported")
+    table = Table("model", "parameters", "size", "from", "imported", box=box.SIMPLE_HEAD)
     for model in found:
-        day = f"{model.created_at:%Y-%m-%d}"
-        table.add_row(
-            escape(model.name), str(model.version), _extent(model), model.source or "a folder", day
-        )
+        parameters, size = _extent(model)
+        came, day = escape(model.source or "a folder"), f"{model.created_at:%Y-%m-%d}"
+        table.add_row(escape(versions.label(model)), parameters, size, came, day)
     console.print(table)
 
 
-def _extent(model: "ModelVersion") -> str:
-    size = sum(file["size"] for file in model.files) / 1e6
-    return f"{model.facts.get('parameters', 0) / 1e6:,.0f} M parameters, {size:,.0f} MB"
+def _extent(model: "ModelVersion") -> tuple[str, str]:
+    """Number of weights, and size of all files."""
+    size = sum(file["size"] for file in model.files)
+    return f"{model.facts.get('parameters', 0) / 1e6:,.0f} M", f"{size / 1e6:,.0f} MB"
 
 
 def _set_up(state: Path | None) -> None:

@@ -17,8 +17,7 @@ import { copying } from "./copying";
 import { dialogs } from "./dialogs";
 import { csrfToken } from "./http";
 import "./styles/app.css";
-
-import.meta.glob("./styles/pages/*.css", { eager: true });
+import "./styles/pages";
 
 export type Mount = (element: HTMLElement) => void | (() => void);
 

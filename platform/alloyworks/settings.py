@@ -21,7 +21,6 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "django_htmx",
-    "ninja",  # the assets of its documentation page; without it they come from a CDN
     "alloyworks.accounts",
     "alloyworks.catalog",
     "alloyworks.jobs",

@@ -3,14 +3,13 @@
 from typing import Any
 
 from ninja import NinjaAPI
-from ninja.openapi.docs import Swagger
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
 from alloyworks.api.problems import MEDIA_TYPE
+from alloyworks.web.reference import Reference
 
-# Everything is served from here: no validator badge, which would be somebody else's server.
-DOCS = Swagger(settings={"validatorUrl": None, "docExpansion": "none", "tryItOutEnabled": True})
+DOCS = Reference()
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",

@@ -27,7 +27,8 @@ SHAPES = {
     "Instruction": """{"instruction": "…",
  "input": "…", "output": "…"}""",
     "Preference": """{"prompt": "…",
- "chosen": "…", "rejected": "…"}""",
+ "chosen": "…",
+ "rejected": "…"}""",
     "Plain text": """{"text": "…"}""",
 }
 """What a line of each format looks like."""

@@ -213,6 +213,24 @@ class TestPage:
 
         assert "line 599" in page and "line 99<" not in page
 
+    def test_lines_say_names_instead_of_ids(self, world: World, browser: Client) -> None:
+        job = submitted(world)
+        log(job, f"{world.base.id} on {world.chats.id}: exact_match 0.5")
+
+        assert "base v1 on elements: exact_match 0.5" in page_of(browser, job)
+        assert b"base v1 on elements" in browser.get(f"/jobs/{job.id}/log/").content
+
+    def test_inputs_are_told_in_the_order_of_the_spec(self, world: World, browser: Client) -> None:
+        base, tuned = str(world.base.id), str(world.tuned.id)
+        spec = world.merge("slerp", tuned, base_model=base, parameters={"t": 0.5})
+        with world.scope():
+            job = submission.submit(world.owner, spec)
+
+        about = page_of(browser, job).split('id="job-about"')[1].split("</section>")[0]
+
+        told = re.findall(r"<dt>(\w+)</dt><dd><a[^>]*>([^<]+)", about)
+        assert told == [("Model", "tuned v1"), ("Base", "base v1")]
+
     def test_a_line_of_the_log_can_not_bring_markup(self, world: World, browser: Client) -> None:
         job = submitted(world)
         log(job, "<script>alert(1)</script>")

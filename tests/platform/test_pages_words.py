@@ -46,12 +46,16 @@ def test_what_goes_on_lasts_until_now() -> None:
         (12, 60, "12 of 60"),
         (1500, 6000, "1,500 of 6,000"),
         (99_999_999, 100_000_000, "99%"),
-        (None, None, ""),
-        ("", "", ""),
+        (0, 60, "0 of 60"),
+        (0, 0, ""),
     ],
 )
-def test_how_far_something_is(done: int | None, total: int | None, said: str) -> None:
-    assert words.how_far(done, total) == said
+def test_how_far_something_is(done: int, total: int, said: str) -> None:
+    assert words.how_far({"phase": "Training", "done": done, "total": total}) == said
+
+
+def test_what_has_not_begun_is_nowhere() -> None:
+    assert words.how_far({}) == ""
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ export function mount(page: HTMLElement): () => void {
 
 async function begin(page: HTMLElement): Promise<() => void> {
   const api = `/api/v1/jobs/${page.dataset.job}`;
-  const log = new Log(page.querySelector<HTMLElement>("#log")!);
+  const names = JSON.parse(page.dataset.names ?? "{}") as Record<string, string>;
+  const log = new Log(page.querySelector<HTMLElement>("#log")!, names);
   const curves = await curvesOn(page);
   const mapCard = page.querySelector<HTMLElement>("#snr");
   const map = mapCard && new HeatMap(mapCard);

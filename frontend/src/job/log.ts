@@ -15,7 +15,11 @@ export class Log {
   private readonly follow: HTMLInputElement | null;
   private readonly level: HTMLSelectElement | null;
 
-  constructor(private readonly card: HTMLElement) {
+  /** `names` says what people call what the spec refers to. */
+  constructor(
+    private readonly card: HTMLElement,
+    private readonly names: Readonly<Record<string, string>>,
+  ) {
     this.list = card.querySelector<HTMLOListElement>("[data-log]")!;
     this.follow = card.querySelector("[data-follow]");
     this.level = card.querySelector("[data-level]");
@@ -30,12 +34,19 @@ export class Log {
   add(news: LogNews | StateNews): void {
     if (news.id <= this.last) return;
     this.last = news.id;
-    const line = lineOf(news);
+    const line = lineOf(news, this.named(news.message));
     line.hidden = !this.shows(line);
     this.list.append(line);
     while (this.list.childElementCount > MOST_LINES) this.list.firstElementChild?.remove();
     this.card.querySelector<HTMLElement>("[data-empty]")!.hidden = true;
     this.toEnd();
+  }
+
+  private named(message: string): string {
+    return Object.entries(this.names).reduce(
+      (text, [reference, name]) => text.replaceAll(reference, name),
+      message,
+    );
   }
 
   private shows(line: HTMLElement): boolean {
@@ -60,7 +71,7 @@ export class Log {
   }
 }
 
-function lineOf(news: LogNews | StateNews): HTMLLIElement {
+function lineOf(news: LogNews | StateNews, message: string): HTMLLIElement {
   const line = document.createElement("li");
   const time = document.createElement("time");
   const isState = "state" in news;
@@ -68,7 +79,7 @@ function lineOf(news: LogNews | StateNews): HTMLLIElement {
   time.textContent = new Date(news.at).toISOString().slice(11, 19);
   line.dataset.id = String(news.id);
   line.dataset.level = isState ? "state" : news.level;
-  line.append(time, span(line.dataset.level, "level"), span(news.message));
+  line.append(time, span(line.dataset.level, "level"), span(message));
   return line;
 }
 

@@ -1,6 +1,8 @@
 """Numbers and times as people read them."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django import template
 from django.utils import timezone
@@ -57,9 +59,10 @@ def lasted(begun: datetime | None, ended: datetime | None) -> str:
 
 
 @register.filter
-def how_far(done: int | None, total: int | None) -> str:
+def how_far(progress: Mapping[str, Any]) -> str:
     """`12 of 60`; as a percentage where nobody counts so far, as of bytes."""
-    if not done or not total:
+    done, total = progress.get("done", 0), progress.get("total", 0)
+    if not total:
         return ""
     if total < COUNTABLE:
         return f"{done:,} of {total:,}"

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 from alloyworks.accounts.principal import principal_of
 from alloyworks.jobs import reading
 from alloyworks.web import job_page
+from alloyworks.web.job_log import as_text
 
 
 @require_GET
@@ -21,6 +22,7 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
 @require_GET
 def log(request: HttpRequest, job_id: UUID) -> HttpResponse:
     found = reading.get(principal_of(request, "jobs.view"), job_id)
-    answer = HttpResponse(job_page.as_text(found), content_type="text/plain; charset=utf-8")
+    lines = as_text(found, job_page.names_of(job_page.inputs_of(found)))
+    answer = HttpResponse(lines, content_type="text/plain; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="job-{found.id}.log"'
     return answer

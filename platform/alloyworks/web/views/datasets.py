@@ -73,11 +73,10 @@ def dataset(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
 def tokens(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
     """How long its examples are for the model of the query, as a part of the page."""
     principal = principal_of(request, "datasets.view")
-    model_id = dataset_page.id_of(request.GET.get("model", ""))
     context: dict[str, Any] = {"dataset": rules.get(principal, dataset_id)}
     try:
         with transaction.atomic():
-            model = versions.get(principal, model_id)
+            model = versions.get(principal, dataset_page.id_of(request.GET.get("model", "")))
             context |= dataset_page.lengths(counts.lengths(principal, dataset_id, model.id), model)
     except Problem as problem:
         context["problem"] = problem

@@ -131,6 +131,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = config.state_dir / "static"
 STATICFILES_DIRS = [config.frontend_dir / "dist"]
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/assets/.+-[\w-]{8}\.\w+$"  # Vite's hashed names
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"

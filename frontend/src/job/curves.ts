@@ -97,7 +97,6 @@ export class Curves {
     for (const part of ["[data-tools]", "[data-table]", "[data-readout]"]) {
       this.card.querySelector(part)?.removeAttribute("hidden");
     }
-    this.card.querySelector("[data-empty]")?.setAttribute("hidden", "");
     const ink = inks(this.card);
     const loss: uPlot.Series[] = [
       {},

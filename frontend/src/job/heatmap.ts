@@ -25,7 +25,6 @@ export class HeatMap {
   show(map: SnrMap): void {
     this.map = map;
     this.card.querySelector("[data-tools]")?.removeAttribute("hidden");
-    this.card.querySelector("[data-empty]")?.setAttribute("hidden", "");
     this.draw();
   }
 

@@ -7,7 +7,9 @@ export async function refresh(selector: string): Promise<void> {
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const old of document.querySelectorAll(selector)) {
     const part = fresh.getElementById(old.id);
-    if (part && !part.isEqualNode(old)) replace(old, part);
+    // Nobody's question is taken away while it is open.
+    const asks = old.querySelector("dialog[open]") !== null;
+    if (part && !asks && !part.isEqualNode(old)) replace(old, part);
   }
 }
 

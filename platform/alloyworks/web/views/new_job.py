@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 import yaml
-from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -42,7 +41,6 @@ def new_job(request: HttpRequest, kind: str) -> HttpResponse:
         raise
     except Problem as problem:
         return _page(request, form, Faults(problem, form.places()), problem.status)
-    messages.success(request, f"The job {job.name!r} is {job.state}.")
     return redirect("job", job.id)
 
 

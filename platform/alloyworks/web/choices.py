@@ -117,11 +117,12 @@ def _gone(reference: str) -> Choice:
     return Choice(reference, "No longer there", reference)
 
 
-def _id(reference: str) -> UUID | None:
+def _id(reference: str) -> UUID:
+    """Nobody's, when it is none."""
     try:
         return UUID(reference.removeprefix(TO_COME))
     except ValueError:
-        return None
+        return UUID(int=0)
 
 
 def references(values: Iterable[str]) -> list[str]:

@@ -123,7 +123,8 @@ def _offer(model: ModelVersion, shown: Collection[ModelVersion]) -> Offer:
 def _missing(models: Sequence[ModelVersion], rows: Iterable[Evaluation]) -> str:
     """All chosen models on all shown test sets: scores of one run are comparable."""
     found = {row.dataset_id for row in rows}
-    query = [("model", model.id) for model in models] + [("dataset", key) for key in found]
+    query = [("model", str(model.id)) for model in models]
+    query += [("dataset", str(key)) for key in sorted(found)]
     return f"{reverse('job-new', args=['evaluate'])}?{urlencode(query)}"
 
 

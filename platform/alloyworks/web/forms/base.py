@@ -9,6 +9,7 @@ from django.http import QueryDict
 
 from alloyworks.accounts.principal import Principal
 from alloyworks.web.forms.fields import Faults
+from alloyworks.web.forms.names import typed
 
 
 @dataclass
@@ -59,7 +60,7 @@ class JobForm(ABC):
 
 def trimmed(post: QueryDict, names: list[str]) -> dict[str, str]:
     """The inputs of these names that were sent, without blanks around the text."""
-    return {name: post[name].strip() for name in names if name in post}
+    return {name: typed(post, name) for name in names if name in post}
 
 
 def with_text(values: Mapping[str, str]) -> dict[str, str]:

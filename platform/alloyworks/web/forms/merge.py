@@ -63,7 +63,7 @@ class MergeForm(JobForm):
         # What was given for another method is not meant for this one.
         if post.get("was") in (None, form.values.get(METHOD)):
             form.shared = _short(trimmed(post, [f"{SHARED}.{name}" for name in KNOWN]))
-        form.yaml = post["yaml"] if post.get("mode") == "yaml" and "yaml" in post else None
+        form.yaml = str(post.get("yaml") or "") if post.get("mode") == "yaml" else None
         return form
 
     def settled(self) -> Self:

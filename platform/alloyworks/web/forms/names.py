@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from django.http import QueryDict
+
 Loc = Sequence[str | int]
+
+
+def typed(post: QueryDict, name: str) -> str:
+    """What was typed there, without blanks around it; empty when the input was not sent."""
+    return str(post.get(name) or "").strip()
 
 
 def dotted(loc: Loc) -> str:

@@ -66,10 +66,10 @@ class _Strict(yaml.SafeLoader):
     """No aliases, which make a small text expand without end; no key twice; JSON's types only."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):  # type: ignore[no-untyped-call]
+        if self.check_event(yaml.AliasEvent):
             event = self.peek_event()  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError("", None, "aliases are not allowed", event.start_mark)
-        node: yaml.Node | None = super().compose_node(parent, index)  # type: ignore[no-untyped-call]
+        node: yaml.Node | None = super().compose_node(parent, index)
         return node
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
@@ -82,7 +82,7 @@ class _Strict(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
     def finite(self, node: yaml.ScalarNode) -> float:
-        value: float = self.construct_yaml_float(node)  # type: ignore[no-untyped-call]
+        value: float = self.construct_yaml_float(node)
         if not math.isfinite(value):
             raise yaml.MarkedYAMLError("", None, f"{node.value} is no number", node.start_mark)
         return value

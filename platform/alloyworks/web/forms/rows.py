@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from django.http import QueryDict
 
+from alloyworks.web.forms.names import typed
+
 Row = dict[str, str]
 
 
@@ -19,7 +21,7 @@ def read(post: QueryDict, name: str, columns: Sequence[str], most: int) -> list[
     found: dict[int, Row] = {}
     for key in post:
         if at := pattern.fullmatch(key):
-            found.setdefault(int(at[1]), {})[at[2]] = post[key].strip()
+            found.setdefault(int(at[1]), {})[at[2]] = typed(post, key)
     return [found[number] for number in sorted(found)[:most]]
 
 

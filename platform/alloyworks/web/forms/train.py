@@ -44,7 +44,7 @@ class TrainForm(JobForm):
 
     @classmethod
     def fresh(cls, principal: Principal, query: QueryDict) -> Self:
-        given = {name: query[name] for name in ("model", "dataset") if name in query}
+        given = trimmed(query, ["model", "dataset"])
         return cls(principal, _defaults() | given)
 
     @classmethod

@@ -18,6 +18,7 @@ from alloyworks.web.forms.base import JobForm, trimmed
 from alloyworks.web.forms.fields import Faults, Field, text_of
 from alloyworks.web.forms.methods import METHODS, Method, Parameter
 from alloyworks.web.forms.rows import Row
+from alloyworks.web.forms.showable import spread, unshown
 
 MODELS = "recipe.models"
 SHARED = "recipe.parameters"
@@ -48,8 +49,8 @@ class MergeForm(JobForm):
     @classmethod
     def of_spec(cls, principal: Principal, spec: Mapping[str, Any]) -> Self:
         form, recipe = cls(principal, {"name": text_of(spec.get("name"))}), spec["recipe"]
-        recipe = _spread(recipe)
-        if _unshown(recipe):
+        recipe = spread(recipe)
+        if unshown(recipe):
             form.yaml = recipes.written(recipes.with_names(recipe, principal))
         else:
             form._fill(recipe)
@@ -171,8 +172,8 @@ class MergeForm(JobForm):
     def _read_yaml(self) -> Faults:
         """From the text to rows, unless the text says what rows can't show."""
         try:
-            recipe = _spread(recipes.with_ids(recipes.parsed(self.yaml or ""), self.principal))
-            if place := _unshown(recipe):
+            recipe = spread(recipes.with_ids(recipes.parsed(self.yaml or ""), self.principal))
+            if place := unshown(recipe):
                 msg = f"Rows can't show what {place} says here."
                 raise invalid(["recipe"], msg, "Leave it as YAML, or write it differently.")
         except Invalid as problem:
@@ -186,50 +187,6 @@ class MergeForm(JobForm):
             self.values[place] = text_of(recipe.get(name))
         self.shared = _texts(recipe)
         self.models = [{"model": entry["model"], **_texts(entry)} for entry in recipe["models"]]
-
-
-def _spread(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The same recipe, with what it gives for all models given for each of them, as rows show it."""
-    method = METHODS.get(str(recipe.get("merge_method")))
-    given, models = recipe.get("parameters"), recipe.get("models")
-    if method is None or not isinstance(given, dict) or not isinstance(models, list):
-        return recipe
-    each = {p.name: given[p.name] for p in method.each if p.name in given}
-    if not each or not all(_is_row(entry, method) for entry in models):
-        return recipe
-    rest = {name: value for name, value in given.items() if name not in each}
-    spread = [{**entry, "parameters": each | (entry.get("parameters") or {})} for entry in models]
-    return {**recipe, "parameters": rest, "models": spread}
-
-
-def _unshown(recipe: Mapping[str, Any]) -> str:
-    """The first part of the recipe that rows have no inputs for; empty when they have all."""
-    method = METHODS.get(str(recipe.get("merge_method")))
-    if method is None:
-        return "merge_method"
-    for name in recipe.keys() - {"merge_method", "base_model", "models", "parameters", "dtype"}:
-        return name
-    if not _known(recipe.get("parameters"), method.shared):
-        return "parameters"
-    models = recipe.get("models")
-    if not isinstance(models, list):
-        return "models"
-    shown = (_is_row(entry, method) for entry in models)
-    return next((f"models.{i}" for i, fits in enumerate(shown) if not fits), "")
-
-
-def _is_row(entry: Any, method: Method) -> bool:
-    return (
-        isinstance(entry, dict)
-        and entry.keys() <= {"model", "parameters"}
-        and isinstance(entry.get("model"), str)
-        and _known(entry.get("parameters"), method.each)
-    )
-
-
-def _known(given: Any, parameters: Iterable[Parameter]) -> bool:
-    names = {parameter.name for parameter in parameters}
-    return given is None or (isinstance(given, dict) and given.keys() <= names)
 
 
 def _row(model: str = "") -> Row:

@@ -17,6 +17,7 @@ from alloyworks.errors import Conflict, Invalid
 from alloyworks.jobs import lifecycle, reading, submission
 from alloyworks.jobs.models import Job, JobState
 from alloyworks.jobs.states import UNFINISHED
+from alloyworks.web.requests import cursor_of
 from alloyworks.web.views.new_job import FORMS
 
 A_PAGE = 25
@@ -26,7 +27,7 @@ A_PAGE = 25
 def jobs(request: HttpRequest) -> HttpResponse:
     principal = principal_of(request, "jobs.view")
     state, kind = request.GET.get("state", ""), request.GET.get("kind", "")
-    found, following = page_of(_wanted(principal, state, kind), _cursor(request), A_PAGE)
+    found, following = page_of(_wanted(principal, state, kind), cursor_of(request), A_PAGE)
     context = {
         "jobs": found,
         "next": following,
@@ -79,10 +80,3 @@ def _wanted(principal: Principal, state: str, kind: str) -> QuerySet[Job]:
         state=state if state in JobState.values else "",
         kind=kind if kind in FORMS else "",
     )
-
-
-def _cursor(request: HttpRequest) -> UUID | None:
-    try:
-        return UUID(request.GET.get("cursor", ""))
-    except ValueError:
-        return None

@@ -105,6 +105,10 @@ def test_error_pages_need_nothing(template: str) -> None:
     assert "<h1>" in page and "</html>" in page
 
 
+def test_browsers_find_the_mark_where_they_look_for_it(visitor: Client) -> None:
+    assert visitor.get("/favicon.ico")["Location"] == "/static/mark.svg"
+
+
 def test_a_form_without_its_token_is_told_so(browser_of: BrowserOf, alice: Principal) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(alice.user)

@@ -19,6 +19,7 @@ class Upload {
   private readonly progress: HTMLElement;
   private readonly bar: HTMLProgressElement;
   private readonly told: HTMLElement;
+  private readonly stop: HTMLElement;
   private sending: XMLHttpRequest | null = null;
   private named = false;
 
@@ -32,7 +33,8 @@ class Upload {
     form.addEventListener("submit", (event) => this.submit(event));
     this.file.addEventListener("change", () => this.chosen());
     this.name.addEventListener("input", () => (this.named = this.name.value !== ""));
-    part(form, "[data-stop]").addEventListener("click", () => this.sending?.abort());
+    this.stop = part(form, "[data-stop]");
+    this.stop.addEventListener("click", () => this.sending?.abort());
     const drop = part(form, "[data-drop]");
     for (const kind of ["dragover", "dragleave", "drop"]) {
       drop.addEventListener(kind, () => drop.classList.toggle("over", kind === "dragover"));
@@ -73,7 +75,7 @@ class Upload {
     request.addEventListener("abort", () => this.ended(null));
     this.sending = request;
     this.send.disabled = true;
-    this.progress.hidden = false;
+    this.progress.hidden = this.stop.hidden = false;
     this.show(0, this.file.files?.[0]?.size ?? 0, null);
     request.send(new FormData(this.form));
   }
@@ -84,7 +86,9 @@ class Upload {
     this.told.textContent = `${size(done)} of ${size(total)}${left ? ` · ${left}` : ""}`;
   }
 
+  /** Nothing can be stopped any more: the server has it all. */
   private check(): void {
+    this.stop.hidden = true;
     this.bar.removeAttribute("value");
     this.told.textContent = "Checking every line…";
   }

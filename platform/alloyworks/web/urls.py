@@ -1,11 +1,14 @@
 """Every page."""
 
+from django.templatetags.static import static
 from django.urls import path
+from django.views.generic import RedirectView
 
 from alloyworks.web.views import compare, datasets, home, job, jobs, models, new_job
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("favicon.ico", RedirectView.as_view(url=static("mark.svg"))),
     path("datasets/", datasets.datasets, name="datasets"),
     path("datasets/new/", datasets.new, name="dataset-new"),
     path("datasets/<uuid:dataset_id>/", datasets.dataset, name="dataset"),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from alloyworks.jobs import submission
 from alloyworks.jobs.models import Job, JobState
 from tests.platform.conftest import joined
 from tests.platform.job_forms import (
+    Fields,
     evaluate_fields,
     made,
     refused,

@@ -1,0 +1,120 @@
+"""The main job, by hand: sign up, upload, train, watch, download, evaluate, compare."""
+
+import hashlib
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.visitor import Visitor
+from tests.stacks import BASE
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
+PASSWORD = "correct horse battery"
+SYMBOLS = {"gold": "Au", "iron": "Fe", "tin": "Sn", "lead": "Pb", "silver": "Ag"}
+ROWS = [
+    {
+        "messages": [
+            {"role": "user", "content": f"{how} {name}?"},
+            {"role": "assistant", "content": symbol},
+        ],
+        "split": split,
+    }
+    for how, split in [("Symbol of", "train"), ("What is", "train"), ("And", "test")]
+    for name, symbol in SYMBOLS.items()
+]
+
+
+def lines(rows: list[dict[str, object]]) -> str:
+    return "\n".join(json.dumps(row) for row in rows)
+
+
+def test_from_sign_up_to_a_comparison(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.sign_up("Acme", "alice@acme.example", PASSWORD)
+    visitor.look("first-steps")
+
+    visitor.upload("symbols", lines(ROWS))
+    expect(page.get_by_role("heading", name="symbols")).to_be_visible()
+    visitor.look("dataset")
+
+    page.get_by_role("link", name="Train on this").click()
+    visitor.choose("Model", BASE)
+    page.get_by_label("Modules to train", exact=True).fill("50")
+    visitor.look("new-train")
+    page.get_by_role("button", name="Start training").click()
+    visitor.finished()
+    expect(page.locator("#curves canvas").first).to_be_visible()
+    expect(page.locator("#snr [data-map]")).not_to_be_empty()
+    visitor.look("job-train")
+
+    page.get_by_role("link", name="Open the model").click()
+    expect(page.get_by_role("heading", name="symbols")).to_be_visible()
+    visitor.look("model")
+    told = page.locator("tr", has_text="model.safetensors")
+    with page.expect_download() as caught:
+        told.get_by_role("link", name="Download").click()
+    content = caught.value.path().read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    assert digest[:12] in told.inner_html()
+
+    page.get_by_role("link", name="Evaluate").first.click()
+    page.get_by_label(BASE).check()
+    visitor.choose("Test set", "symbols")
+    visitor.look("new-evaluate")
+    page.get_by_role("button", name="Start evaluating").click()
+    visitor.finished()
+    expect(page.get_by_role("heading", name="Scores")).to_be_visible()
+    visitor.look("job-evaluate")
+
+    page.get_by_role("link", name="Compare", exact=True).last.click()
+    expect(page.get_by_role("heading", name="Compare")).to_be_visible()
+    visitor.look("compare")
+
+
+def test_a_broken_line_is_told_beside_the_file(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.sign_up("Broken", "bea@broken.example", PASSWORD)
+    broken = [json.dumps({"prompt": "a", "completion": "b"})] * 6 + ['{"prompt": "a"']
+
+    visitor.upload("broken", "\n".join(broken))
+
+    expect(page.get_by_text("is not JSON")).to_be_visible()
+    expect(page.get_by_role("main")).to_contain_text("7")
+    visitor.look("dataset-refused")
+    visitor.complaints.clear()  # the browser itself tells of the 422
+    page.goto("/datasets/")
+    expect(page.get_by_role("main")).not_to_contain_text("broken")
+
+
+def test_a_wrong_form_says_so_beside_its_field(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.sign_up("Wrong", "willa@wrong.example", PASSWORD)
+    page.goto("/jobs/new/train/")
+
+    page.get_by_role("button", name="Start training").click()
+
+    expect(page.get_by_role("alert")).to_be_visible()
+    visitor.look("new-train-refused")
+    visitor.complaints = [c for c in visitor.complaints if "422" not in c]
+
+
+def test_a_running_job_is_cancelled_from_its_page(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.sign_up("Stop", "sam@stop.example", PASSWORD)
+    visitor.upload("symbols", lines(ROWS * 50))  # enough for many minutes
+    page.get_by_role("link", name="Train on this").click()
+    visitor.choose("Model", BASE)
+    page.get_by_label("Modules to train", exact=True).fill("50")
+    page.get_by_text("Advanced settings").click()
+    page.get_by_label("Epochs").fill("100")
+    page.get_by_label("Batch size").fill("1")
+    page.get_by_role("button", name="Start training").click()
+    visitor.finished("running", seconds=120)
+
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Cancel the job").click()
+
+    visitor.finished("cancelled", seconds=60)
+    expect(page.get_by_role("button", name="Retry")).to_be_visible()
+    visitor.look("job-cancelled")

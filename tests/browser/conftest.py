@@ -36,7 +36,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def visitor(browser: Browser, up: stack.Running) -> Iterator[Visitor]:
     """Somebody who has never been here; what their browser complains of fails the test."""
-    context = browser.new_context(base_url=up.url, accept_downloads=True)
+    context = browser.new_context(base_url=up.url, reduced_motion="reduce")
     ours = [up.url, up.env["ALLOY_S3_ENDPOINT_URL"]]
     visitor = Visitor(context.new_page(), ours, Path(__file__).with_name("shots"))
     yield visitor

@@ -9,6 +9,7 @@ AXE = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 SERIOUS = {"serious", "critical"}
 SIZES = {"wide": (1280, 900), "phone": (360, 780)}
 SCHEMES = ("light", "dark")
+PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 class Visitor:
@@ -62,7 +63,8 @@ class Visitor:
         for size, (width, height) in SIZES.items():
             self.page.set_viewport_size({"width": width, "height": height})
             for scheme in SCHEMES:
-                self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+                self.page.emulate_media(color_scheme=scheme)
+                self.page.evaluate(PAINTED)
                 self.page.screenshot(
                     path=self.shots / f"{name}-{size}-{scheme}.png", full_page=True
                 )

@@ -19,6 +19,7 @@ from alloyworks.config import config
 from alloyworks.ids import new_id
 from alloyworks.jobs.models import JobInput
 from alloyworks.tenancy import scope
+from tests.platform import nobodys
 from tests.platform.catalog_cast import make_dataset, make_job
 
 Api = Callable[[Principal], Client]
@@ -225,7 +226,7 @@ def test_a_dataset_that_a_job_needs_stays(api: Api, bob: Principal) -> None:
     assert "needs it" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("path", ["", "/files", f"/tokens?model={new_id()}"])
+@pytest.mark.parametrize("path", ["", "/files", f"/tokens?model={nobodys.ID}"])
 def test_another_organisations_dataset_is_not_found(
     api: Api, alice: Principal, charlie: Principal, path: str
 ) -> None:
@@ -260,7 +261,7 @@ def test_a_viewer_looks_and_does_nothing_else(api: Api, bob: Principal, vera: Pr
     assert [answer.status_code for answer in refused] == [403, 403, 403]
 
 
-@pytest.mark.parametrize("path", ["", f"/{new_id()}", f"/{new_id()}/files"])
+@pytest.mark.parametrize("path", ["", f"/{nobodys.ID}", f"/{nobodys.ID}/files"])
 def test_nobody_sees_nothing(client: Client, db: None, path: str) -> None:
     assert client.get(DATASETS + path).status_code == 401
     assert upload(client).status_code == 401

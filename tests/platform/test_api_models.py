@@ -16,6 +16,7 @@ from alloyworks.catalog.models import ModelVersion
 from alloyworks.ids import new_id
 from alloyworks.storage import objects
 from alloyworks.tenancy import scope
+from tests.platform import nobodys
 from tests.platform.catalog_cast import base_model, make_dataset, make_job, make_model, score
 
 Api = Callable[[Principal], Client]
@@ -162,6 +163,6 @@ def test_another_organisations_model_is_not_found(
     assert client.get(MODELS).json()["items"] == []
 
 
-@pytest.mark.parametrize("path", ["", *(f"/{new_id()}{path}" for path in PATHS)])
+@pytest.mark.parametrize("path", ["", *(f"/{nobodys.ID}{path}" for path in PATHS)])
 def test_nobody_sees_nothing(client: Client, db: None, path: str) -> None:
     assert client.get(MODELS + path).status_code == 401

@@ -7,6 +7,7 @@ import pytest
 
 from alloyworks.accounts.principal import Principal
 from alloyworks.jobs.models import JobState
+from tests.platform import nobodys
 from tests.platform.world import World
 
 Spec = dict[str, Any]
@@ -171,7 +172,7 @@ class TestReferences:
 
         assert set(world.faults(spec)) == {MODEL, DATASET}
 
-    @pytest.mark.parametrize("text", ["", "7", str(uuid4())])
+    @pytest.mark.parametrize("text", ["", "7", nobodys.ID])
     def test_a_job_that_there_is_not(self, world: World, text: str) -> None:
         found = world.faults(world.train(model=f"job:{text}"))
 

@@ -16,6 +16,7 @@ from alloyworks.ids import new_id
 from alloyworks.jobs.models import JobInput
 from alloyworks.storage import objects
 from alloyworks.tenancy import scope
+from tests.platform import nobodys
 from tests.platform.catalog_cast import make_dataset, make_job, make_model
 from tests.platform.test_catalog_tokens import with_file, word_tokenizer
 
@@ -189,7 +190,7 @@ class TestLengths:
 
         assert "The model has no tokenizer.json." in counted
 
-    @pytest.mark.parametrize("model", ["", "nonsense", str(new_id())])
+    @pytest.mark.parametrize("model", ["", "nonsense", nobodys.ID])
     def test_an_unknown_model_is_said_on_the_page(
         self, gold: str, client: Client, model: str
     ) -> None:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from html import unescape
-from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -12,6 +11,7 @@ from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import versions
 from alloyworks.jobs import submission
 from alloyworks.jobs.models import Job, JobState
+from tests.platform import nobodys
 from tests.platform.job_forms import (
     made,
     shown,
@@ -108,7 +108,7 @@ class TestPrefilled:
 
         assert "No longer there" in page
 
-    @pytest.mark.parametrize("source", ["nonsense", str(uuid4())])
+    @pytest.mark.parametrize("source", ["nonsense", nobodys.ID])
     def test_an_unknown_job_is_not_there(self, world: World, browser: Client, source: str) -> None:
         assert browser.get(f"/jobs/new/train/?from={source}").status_code == 404
 

@@ -88,8 +88,10 @@ def inputs_ready(job: Job) -> bool:
 
 def settle(job: Job) -> None:
     """A waiting job joins the queue when its inputs are there, or ends when one never will be."""
-    for entry in job.inputs.exclude(source_job=None).select_related("source_job"):
+    for entry in job.inputs.select_related("source_job"):
         source = entry.source_job
+        if source is None:
+            continue
         if source.state in (FAILED, CANCELLED):
             why = f"It waited for the job {source.name!r}, which {_ended(source)}."
             remedy = "Retry that job, and then this one."

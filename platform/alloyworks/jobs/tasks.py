@@ -15,7 +15,7 @@ _BUSY = "jobs:reconciling"
 _logger = logging.getLogger(__name__)
 
 
-@app.task(expires=60)
+@app.task(expires=60)  # type: ignore[untyped-decorator]
 def look(job_id: str, organisation_id: str) -> None:
     """Brings one job forward."""
     from alloyworks.jobs.dispatch import look_at
@@ -23,7 +23,7 @@ def look(job_id: str, organisation_id: str) -> None:
     look_at(UUID(job_id), UUID(organisation_id))
 
 
-@app.task(expires=10)
+@app.task(expires=10)  # type: ignore[untyped-decorator]
 def reconcile() -> None:
     """Brings every unfinished job forward; one round at a time is enough."""
     from alloyworks.jobs.dispatch import look_at_all

@@ -1,4 +1,8 @@
-"""A stack of its own, a tiny base model, and the system's Chromium."""
+"""A stack of its own, a tiny base model, and the system's Chromium.
+
+Both end with their module: Playwright leaves an event loop in its thread, in which Django refuses
+to work, and the stack hides the settings of the test session.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -16,7 +20,7 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 QUIET += ["--disable-background-networking", "--disable-component-update"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.Running]:
     folder = tmp_path_factory.mktemp("browser")
     with stack_of(folder) as running:
@@ -24,7 +28,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.Running]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, CHROMIUM)))
     with sync_playwright() as playwright:

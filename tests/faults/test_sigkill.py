@@ -16,7 +16,7 @@ from alloyworks.embedded.processes import Mark
 from alloyworks.embedded.state import State
 from tests.stacks import BASE, import_base, stack_of
 
-pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 SERVICES = ["postgres", "valkey", "s3", "web", "worker", "beat"]
 ROWS = [
     {"prompt": question, "completion": answer, "split": side}

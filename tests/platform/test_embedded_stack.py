@@ -18,7 +18,6 @@ from alloyworks.embedded.processes import Mark
 from alloyworks.embedded.state import State
 from alloyworks.errors import Conflict
 
-pytestmark = pytest.mark.xdist_group("stack")
 NAMES = ["postgres", "valkey", "s3", "web", "worker", "beat"]
 
 

@@ -2,9 +2,12 @@
 
 import socket
 import stat
+import subprocess
+import sys
 
 import pytest
 
+from alloyworks.embedded import ports
 from alloyworks.embedded.state import State, environment, state_dir
 
 
@@ -64,3 +67,13 @@ def test_the_folder_asked_for_comes_before_the_variable(monkeypatch, tmp_path):
     monkeypatch.setenv("ALLOY_STATE_DIR", str(tmp_path / "variable"))
     assert state_dir() == tmp_path / "variable"
     assert state_dir(tmp_path / "asked") == tmp_path / "asked"
+
+
+def test_a_port_that_another_stack_has_chosen_is_not_free(tmp_path):
+    port = ports.claim_inner(None)
+    code = f"from alloyworks.embedded import ports; print(ports.claim({port}))"
+
+    told = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
+
+    assert (told.stdout, told.stderr) == ("False\n", "")
+    assert ports.claim(port)

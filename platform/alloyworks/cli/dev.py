@@ -44,7 +44,7 @@ def run(context: typer.Context) -> None:
     chosen = [] if _chromium() else ["-m", "not browser"]
     if chosen and os.environ.get("CI"):
         passed.append(False)
-    tests = [str(BIN / "pytest"), "-n", "2", "--dist", "loadgroup", "-q", *chosen, *context.args]
+    tests = [str(BIN / "pytest"), "-n", "2", "--dist", "loadfile", "-q", *chosen, *context.args]
     clean = _without_settings() | _node_path()
     tested = subprocess.run(tests, cwd=ROOT, env=clean, check=False).returncode
     sys.exit(tested or int(not all(passed)))

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alloyworks.embedded import processes, services, supervisor
-from alloyworks.embedded import state as folder
+from alloyworks.embedded import ports, processes, services, supervisor
 from alloyworks.embedded.processes import Mark
 from alloyworks.embedded.state import State, read_json
 from alloyworks.errors import Conflict, Problem
@@ -57,7 +56,7 @@ def start(
     state.prepare()
     _let_end(state)
     was_up = is_up(state)
-    if not was_up and port and not folder.is_free(port):
+    if not was_up and port and not ports.is_free(port):
         raise Conflict(f"Port {port} is in use; choose another with --port, or leave it out.")
     process = None if was_up else _spawn(state, port, tied)
     try:

@@ -3,20 +3,17 @@
 import json
 import os
 import secrets
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from random import SystemRandom
 from typing import Any
+
+from alloyworks.embedded import ports
+from alloyworks.embedded.ports import HOST
 
 ROOT = Path(__file__).resolve().parents[3]
 DATABASE, BUCKET, OWNER, APP = "alloyworks", "alloyworks", "alloy_owner", "alloy_app"
-HOST = "127.0.0.1"
-WEB_PORT = 8000
-INNER_PORTS = range(20_000, 32_000)
-"""Below the range that systems hand to outgoing connections: a remembered port stays free."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +70,11 @@ class State:
     def choose_ports(self, web: int | None) -> dict[str, int]:
         """Last time's ports where they are still free; `web` is taken as given."""
         known = self.ports()
-        ports = {name: _port(known.get(name)) for name in ("postgres", "valkey", "s3")}
-        ports["web"] = web or _web_port(known.get("web"))
-        write_json(self.dir / "ports.json", ports)
-        return ports
+        inner = ("postgres", "valkey", "s3")
+        chosen = {name: ports.claim_inner(known.get(name)) for name in inner}
+        chosen["web"] = web or ports.claim_web(known.get("web"))
+        write_json(self.dir / "ports.json", chosen)
+        return chosen
 
 
 def state_dir(given: Path | None = None) -> Path:
@@ -131,29 +129,3 @@ def package_folder(name: str) -> Path:
     if spec is None or spec.origin is None:
         raise RuntimeError(f"The package {name} is not installed; ./alloy installs it.")
     return Path(spec.origin).parent
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen there (a port in TIME_WAIT counts as free)."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
-def _port(known: int | None) -> int:
-    port = known or SystemRandom().choice(INNER_PORTS)
-    while not is_free(port):
-        port = SystemRandom().choice(INNER_PORTS)
-    return port
-
-
-def _web_port(known: int | None) -> int:
-    """Near the usual port, so that a person can remember it."""
-    port = known or WEB_PORT
-    while not is_free(port):
-        port = WEB_PORT if port < WEB_PORT else port + 1
-    return port

@@ -1,4 +1,7 @@
-"""The main job, by hand: sign up, upload, train, watch, download, evaluate, compare."""
+"""Everything by hand: the main job from sign-up to comparison, what goes wrong, every page once.
+
+One module, so that its stack and its browser end with it (see conftest.py).
+"""
 
 import hashlib
 import json
@@ -9,8 +12,24 @@ from playwright.sync_api import expect
 from tests.browser.visitor import Visitor
 from tests.stacks import BASE
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 PASSWORD = "correct horse battery"
+OPEN = ["/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
+MEMBERS = [
+    "/",
+    "/jobs/",
+    "/jobs/new/train/",
+    "/jobs/new/merge/",
+    "/jobs/new/evaluate/",
+    "/models/",
+    "/datasets/",
+    "/datasets/new/",
+    "/compare/",
+    "/accounts/members/",
+    "/accounts/keys/",
+    "/accounts/password/change/",
+    "/api/v1/docs",
+]
 SYMBOLS = {"gold": "Au", "iron": "Fe", "tin": "Sn", "lead": "Pb", "silver": "Ag"}
 ROWS = [
     {
@@ -118,3 +137,28 @@ def test_a_running_job_is_cancelled_from_its_page(visitor: Visitor) -> None:
     visitor.finished("cancelled", seconds=60)
     expect(page.get_by_role("button", name="Retry")).to_be_visible()
     visitor.look("job-cancelled")
+
+
+def shot(prefix: str, path: str) -> str:
+    return f"{prefix}-{path.strip('/').replace('/', '-') or 'home'}"
+
+
+def test_pages_for_everybody(visitor: Visitor) -> None:
+    for path in OPEN:
+        visitor.page.goto(path)
+        visitor.look(shot("open", path))
+
+
+def test_pages_for_members(visitor: Visitor) -> None:
+    visitor.sign_up("Everywhere", "eve@every.example", "correct horse battery")
+    for path in MEMBERS:
+        visitor.page.goto(path, wait_until="networkidle")
+        visitor.look(shot("member", path))
+
+
+def test_a_page_that_is_not_there_says_so(visitor: Visitor) -> None:
+    answer = visitor.page.goto("/nowhere/")
+    assert answer is not None
+    assert answer.status == 404
+    visitor.look("not-found")
+    visitor.complaints.clear()  # the browser itself tells of the 404

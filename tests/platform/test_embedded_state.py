@@ -73,7 +73,8 @@ def test_a_port_that_another_stack_has_chosen_is_not_free(tmp_path):
     port = ports.claim_inner(None)
     code = f"from alloyworks.embedded import ports; print(ports.claim({port}))"
 
-    told = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
+    words = [sys.executable, "-P", "-c", code]
+    told = subprocess.run(words, check=False, capture_output=True, text=True)
 
     assert (told.stdout, told.stderr) == ("False\n", "")
     assert ports.claim(port)

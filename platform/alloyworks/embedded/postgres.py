@@ -7,7 +7,8 @@ from pathlib import Path
 
 import psutil
 
-from alloyworks.embedded.state import DATABASE, HOST, OWNER, State, package_folder
+from alloyworks.embedded.ports import HOST
+from alloyworks.embedded.state import DATABASE, OWNER, State, package_folder
 
 TUNING = {
     "listen_addresses": HOST,

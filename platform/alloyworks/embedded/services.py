@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from alloyworks.embedded import health, postgres
-from alloyworks.embedded.state import HOST, State, package_folder
+from alloyworks.embedded.ports import HOST
+from alloyworks.embedded.state import State, package_folder
 
 Check = Callable[[], None]
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alloyworks import strictjson
 from alloyworks.catalog.ingest import lines as reading
-from alloyworks.catalog.ingest import strictjson
 from alloyworks.catalog.ingest.faults import MOST
 from alloyworks.catalog.ingest.lines import LINE_BYTES
 from alloyworks.errors import Invalid

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from alloyworks.catalog.ingest import strictjson
+from alloyworks import strictjson
 from alloyworks.catalog.ingest.faults import Loc, RowFault, shown
 
 Message = dict[str, str]

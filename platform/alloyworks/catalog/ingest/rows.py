@@ -5,7 +5,7 @@ from itertools import chain
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from alloyworks.catalog.ingest import strictjson
+from alloyworks import strictjson
 from alloyworks.catalog.ingest.csvrows import read_csv
 from alloyworks.catalog.ingest.faults import Faults, refuse_file, refuse_line, shown
 from alloyworks.catalog.ingest.lines import Lines, Source, decode, read_lines

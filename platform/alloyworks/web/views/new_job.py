@@ -8,8 +8,8 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from alloyworks import strictjson
 from alloyworks.accounts.principal import Principal, principal_of
-from alloyworks.api.parser import texts
 from alloyworks.errors import NotFound, Problem, Unauthenticated, invalid
 from alloyworks.jobs import check, reading, submission
 from alloyworks.jobs.models import Job
@@ -90,7 +90,8 @@ def _preview(form: JobForm) -> dict[str, Any]:
 
 def _storable(spec: dict[str, Any]) -> dict[str, Any]:
     """Refuses what the API's parser refuses, too."""
-    for text in texts(spec):
-        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-            raise invalid([], f"{text!r} holds a character that can't be stored.", "Remove it.")
+    try:
+        strictjson.refuse_unstorable(spec)
+    except ValueError as error:
+        raise invalid([], f"The form can't be stored: {error}.", "Remove it.") from None
     return spec

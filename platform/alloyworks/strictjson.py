@@ -22,7 +22,7 @@ def parse(text: str) -> Any:
     _refuse_depth(value)
     # Only escapes can hide what the bytes were searched for already.
     if "\\u" in text:
-        _refuse_unstorable(value)
+        refuse_unstorable(value)
     return value
 
 
@@ -69,7 +69,8 @@ def _refuse_depth(value: Any) -> None:
     raise ValueError(f"it is nested deeper than {DEPTH} levels")
 
 
-def _refuse_unstorable(value: Any) -> None:
+def refuse_unstorable(value: Any) -> None:
+    """ValueError when a text in the value, or a key, can't be stored."""
     for text in _texts(value):
         if "\0" in text:
             raise ValueError("a text holds the character U+0000")

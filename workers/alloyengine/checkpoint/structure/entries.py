@@ -26,7 +26,7 @@ def picked(
 
     Entries whose names have a word of `others` are about another stack.
     """
-    changed = _windows(entries, length, layers)
+    changed = _windows(entries, layers)
     for key, value in entries.items():
         if words(key) & others or words(key) & _BY_CHANCE_WORDS or key in _BY_CHANCE:
             continue
@@ -72,10 +72,10 @@ def _repeated(value: list[Any]) -> list[Any]:
     return found
 
 
-def _windows(entries: Config, length: int, layers: Sequence[int]) -> dict[str, Any]:
+def _windows(entries: Config, layers: Sequence[int]) -> dict[str, Any]:
     """A sliding window in all but every n-th layer, written out once the order is another."""
     period = entries.get(_WINDOW)
-    kept = len(layers) <= length and list(layers) == list(range(len(layers)))
+    kept = list(layers) == list(range(len(layers)))
     if type(period) is not int or period < 1 or "layer_types" in entries or kept:
         return {}
     kinds = ["sliding_attention" if (layer + 1) % period else "full_attention" for layer in layers]

@@ -8,6 +8,7 @@ from alloyengine.checkpoint.structure.entries import picked
 from alloyengine.checkpoint.structure.model import Structure
 from alloyengine.checkpoint.structure.stacks import Stack
 from alloyengine.checkpoint.structure.words import kind, words
+from alloyengine.errors import InputError
 
 
 def with_layers(
@@ -16,8 +17,13 @@ def with_layers(
     """The config of a model whose `stack` has these of its layers, in this order.
 
     Counts and everything that is said layer by layer follow; the rest stays. InputError when the
-    config gives kinds of layers by a rule (every second one, the first three) that these break.
+    config gives kinds of layers by a rule (every second one, the first three) that these break,
+    or when they begin without the first layer and no other has all that it has.
     """
+    _check_numbers(stack, layers)
+    if list(layers) == list(range(stack.length)):
+        return dict(config)
+    _check_first(structure, stack, layers)
     scope, keys = _where(config, structure, stack)
     anew = picked(scope.entries, stack.length, layers, _of_others(structure, stack))
     # A config without a count may have a list instead; without both it leaves a default unsaid.
@@ -33,6 +39,33 @@ def with_vocabulary(config: Config, size: int) -> dict[str, Any]:
     for scope in stated or texts[:1]:
         changed = _replaced(changed, scope.path, {"vocab_size": size})
     return changed
+
+
+def _check_numbers(stack: Stack, layers: Sequence[int]) -> None:
+    wrong = [layer for layer in layers if not 0 <= layer < stack.length]
+    if wrong or not layers:
+        why = f"none of number {wrong[0]}" if wrong else "of which none is left"
+        raise InputError(
+            "layer_missing",
+            f"{stack.prefix} has the layers 0 to {stack.length - 1}, {why}.",
+            "Choose other layer ranges.",
+        )
+
+
+def _check_first(structure: Structure, stack: Stack, layers: Sequence[int]) -> None:
+    """T5 computes in its first layer what all use: no stack can begin without it."""
+    own: list[set[str]] = [set() for _ in range(stack.length)]
+    for place in map(structure.place, structure.tensors):
+        if place and place.stack == stack:
+            own[place.layer].add(place.rest)
+    first, *others = own
+    alike = len(others) > 1 and all(other == others[0] for other in others)
+    if layers[0] != 0 and alike and first > others[0]:
+        raise InputError(
+            "layers_inexpressible",
+            f"Only the first layer of {stack.prefix} has {min(first - others[0])!r}, for all.",
+            "Let the slices begin with layer 0.",
+        )
 
 
 def _where(config: Config, structure: Structure, stack: Stack) -> tuple[Scope, list[str]]:

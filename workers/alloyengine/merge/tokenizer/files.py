@@ -34,11 +34,14 @@ class Files:
         for name in self.copied:
             shutil.copyfile(self.source / name, folder / name)
         for name, content in self.written.items():
-            layout: dict[str, Any] = (
-                {"separators": (",", ":")} if name == FILE else {"indent": 2}  # FILE is large
-            )
-            text = json.dumps(content, ensure_ascii=False, **layout) + "\n"
-            (folder / name).write_text(text, encoding="utf-8")
+            write_json(folder / name, content)
+
+
+def write_json(path: Path, content: Json) -> None:
+    layout: dict[str, Any] = {"indent": 2}
+    if path.name == FILE:  # has a hundred thousand tokens: compact
+        layout = {"separators": (",", ":")}
+    path.write_text(json.dumps(content, ensure_ascii=False, **layout) + "\n", encoding="utf-8")
 
 
 def make_files(draft: Draft) -> Files:

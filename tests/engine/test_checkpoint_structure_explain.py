@@ -127,12 +127,27 @@ def test_copies_of_the_shared_embedding_may_be_left_out():
     assert explain(t5.structure, t5.tensors, structure, whole) == []
 
 
-def test_what_models_compute_for_themselves_may_be_left_out():
+def test_an_encoders_own_embedding_may_not():
+    model = specimen("encoder_decoder")
+    name = "encoder.embeddings.word_embeddings.weight"
+    rest = without(model.tensors, name)
+    [found] = explain(model.structure, model.tensors, Structure.of(model.config, rest), rest)
+    assert (found.kind, found.tensors) == ("missing", (name,))
+
+
+@pytest.mark.parametrize(
+    ("rest", "shape"),
+    [
+        ("attn.bias", (1, 1, 64, 64)),
+        ("attn.attention.bias", (1, 1, 64, 64)),
+        ("attention.bias", (1, 1, 64, 64)),
+        ("attn.masked_bias", ()),
+        ("attention.rotary_emb.inv_freq", (4,)),
+    ],
+)
+def test_what_models_compute_for_themselves_may_be_left_out(rest, shape):
     gpt2 = specimen("gpt2")
-    masks = {f"transformer.h.{n}.attn.bias": TensorInfo((1, 1, 64, 64), "BOOL") for n in range(3)}
-    masks["transformer.h.0.attn.masked_bias"] = TensorInfo((), "F32")
-    masks["transformer.rotary_emb.inv_freq"] = TensorInfo((4,), "F32")
-    whole = gpt2.tensors | masks
+    whole = gpt2.tensors | {f"transformer.h.0.{rest}": TensorInfo(shape, "F32")}
     assert explain(gpt2.structure, gpt2.tensors, Structure.of(gpt2.config, whole), whole) == []
 
 

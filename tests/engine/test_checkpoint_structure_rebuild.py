@@ -208,6 +208,29 @@ def test_layers_in_turns_must_keep_their_turn():
         rebuilt(config, [0, 2], layers)
 
 
+def test_a_span_of_layers_with_experts_moves():
+    config = {"num_hidden_layers": 4, "moe_layer_start_index": 1, "moe_layer_end_index": -1}
+    layers = layered("model.layers", 4)
+    config = rebuilt(config, [0, 0, 1, 3], layers)
+    assert (config["moe_layer_start_index"], config["moe_layer_end_index"]) == (2, 3)
+    with pytest.raises(InputError, match="moe_layer_start_index: 2"):
+        rebuilt(config, [2, 0, 3], layers)
+
+
+def test_layers_spread_over_several_lists_are_refused():
+    config = {"n_layers": 3}
+    lists = layered("transformer.attentions", 3), layered("transformer.ffns", 3)
+    with pytest.raises(InputError, match="n_layers"):
+        rebuilt(config, [0], *lists)
+
+
+def test_an_encoder_leaves_the_decoder_that_borrowed_its_count_as_deep_as_it_was():
+    both = layered("encoder.block", 4) | layered("decoder.block", 4)
+    found = Structure.of({"num_layers": 4}, both)
+    config = with_layers({"num_layers": 4}, found, found.stacks[1], [0])
+    assert config == {"num_layers": 1, "num_decoder_layers": 4}
+
+
 def test_windows_in_turns_are_written_out_once_the_order_is_another():
     config = {"num_hidden_layers": 4, "sliding_window_pattern": 2}
     layers = layered("model.layers", 4)

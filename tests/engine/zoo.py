@@ -39,6 +39,8 @@ _DEEPSEEK = _MLA | {"v_head_dim": 8, "num_key_value_heads": 4, "first_k_dense_re
 _DEEPSEEK |= {"n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
 _LINEAR = {"linear_num_key_heads": 2, "linear_num_value_heads": 4}
 _LINEAR |= {"linear_key_head_dim": 8, "linear_value_head_dim": 8}
+_RESAMPLER = {"resampler_depth": 2, "resampler_n_heads": 4, "resampler_n_latents": 4}
+_RESAMPLER |= {"resampler_head_dim": 8, "num_key_value_heads": 2}
 
 _LM, _MASKED = "AutoModelForCausalLM", "AutoModelForMaskedLM"
 _SEQ2SEQ, _SEES = "AutoModelForSeq2SeqLM", "AutoModelForImageTextToText"
@@ -80,6 +82,22 @@ DECODERS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "bloom",
         _LM,
         {"hidden_size": HIDDEN, "n_layer": 3, "n_head": 4, "vocab_size": VOCAB},
+    ),
+    "ctrl": ("ctrl", _LM, _GPT | {"dff": 48}),
+    "rwkv": ("rwkv", _LM, _SHAPE | {"vocab_size": VOCAB, "attention_hidden_size": HIDDEN}),
+    "cohere2": ("cohere2", _LM, _TEXT),
+    "llama4_text": (
+        "llama4_text",
+        _LM,
+        _HEADS
+        | {"num_local_experts": 2, "intermediate_size_mlp": 48, "interleave_moe_layer_step": 2},
+    ),
+    "ernie4_5_moe": (
+        "ernie4_5_moe",
+        _LM,
+        _HEADS
+        | {"moe_num_experts": 4, "moe_k": 2, "moe_intermediate_size": 16}
+        | {"moe_layer_start_index": 1},
     ),
     "opt": ("opt", _LM, _TEXT | {"ffn_dim": 48, "word_embed_proj_dim": HIDDEN}),
     "mamba": ("mamba", _LM, _MAMBA),
@@ -126,6 +144,26 @@ OTHERS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "AutoModelForSpeechSeq2Seq",
         _BART | {"num_mel_bins": 8, "max_source_positions": 32, "max_target_positions": 32},
     ),
+    "t5gemma": (
+        "t5gemma",
+        _SEQ2SEQ,
+        {"encoder": _HEADS, "vocab_size": VOCAB}
+        | {"decoder": _HEADS | {"num_hidden_layers": 2, "cross_attention_hidden_size": HIDDEN}},
+    ),
+    "encoder_decoder": (
+        "encoder-decoder",
+        _SEQ2SEQ,
+        {"encoder": _TEXT | {"model_type": "bert"}}
+        | {"decoder": _GPT | {"model_type": "gpt2", "add_cross_attention": True, "n_layer": 2}},
+    ),
+    "wav2vec2": (
+        "wav2vec2",
+        "AutoModelForCTC",
+        _TEXT
+        | {"conv_dim": [16, 16], "conv_kernel": [3, 3], "conv_stride": [2, 2]}
+        | {"num_feat_extract_layers": 2}
+        | {"num_conv_pos_embedding_groups": 4, "num_conv_pos_embeddings": 4},
+    ),
     "clip": (
         "clip",
         "AutoModel",
@@ -148,6 +186,23 @@ OTHERS: dict[str, tuple[str, str, dict[str, Any]]] = {
         _SEES,
         {"text_config": _TEXT | {"model_type": "llama"}, "vision_config": _SIGHT}
         | {"scale_factor": 2, "image_token_id": 90},
+    ),
+    "idefics2": (
+        "idefics2",
+        _SEES,
+        {"text_config": _TEXT | {"model_type": "mistral"}, "vision_config": _SIGHT}
+        | {"perceiver_config": _RESAMPLER | {"hidden_size": HIDDEN}, "image_token_id": 90},
+    ),
+    "mllama": (
+        "mllama",
+        _SEES,
+        {"text_config": _TEXT | {"cross_attention_layers": [1]}, "image_token_index": 90}
+        | {
+            "vision_config": _SIGHT
+            | {"num_global_layers": 2, "attention_heads": 4, "vision_output_dim": 64}
+            | {"intermediate_layers_indices": [1], "max_num_tiles": 1}
+            | {"supported_aspect_ratios": [[1, 1]]}
+        },
     ),
     "qwen2_5_vl": (
         "qwen2_5_vl",

@@ -7,7 +7,7 @@ stack: `max_window_layers` is none, `encoder_layers` is one of a stack in an enc
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,19 @@ _FILLING = {"n", "num", "number", "of", "hidden", "transformer", "layer", "layer
     "depth",
     "groups",
 }
-_ROLES = frozenset({"encoder", "decoder"})
+ROLES = frozenset({"encoder", "decoder"})
+SECOND_COUNT = "num_decoder_layers"
 _DEEPEST = 4
 # Layers that predict further tokens, kept behind the last one and not counted with the others.
 _EXTRA = ("num_nextn_predict_layers", "num_mtp_layers")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A list of layers: `model.layers`, `encoder.block`, `vision_tower.encoder.layers`."""
+
+    prefix: str
+    length: int
 
 
 @dataclass(frozen=True)
@@ -85,8 +94,8 @@ def counts(scope: Scope, prefix: str) -> dict[str, int]:
 def _is_about(key: str, scope: Scope, prefix: str) -> bool:
     """Do its words name the stack? A config of encoders alone need not say so in the names."""
     ours = words(prefix)
-    if not ours & _ROLES and len({word for other in scope.entries for word in role(other)}) == 1:
-        ours |= _ROLES
+    if not ours & ROLES and len({word for other in scope.entries for word in role(other)}) == 1:
+        ours |= ROLES
     return all(akin(word, ours) for word in role(key))
 
 
@@ -111,3 +120,31 @@ def counted(config: Config, prefix: str, length: int) -> int | None:
 
 def _number(value: Any) -> int:
     return value if type(value) is int else 0
+
+
+def find_counts(config: Config, stacks: Sequence[Stack], stack: Stack) -> tuple[Scope, list[str]]:
+    """The place that speaks of one of the stacks, and the names of its counts there.
+
+    What names nobody (`num_hidden_layers`) counts a stack that nothing names, and an encoder.
+    """
+    fitting = candidates(config, stack.prefix)
+    for scope in fitting:
+        found = counts(scope, stack.prefix).items()
+        keys = [key for key, value in found if value == stack.length]
+        named = [key for key in keys if role(key)]
+        if is_second(config, stacks, stack, scope) or any(
+            role(key) != {"encoder"} for key in named
+        ):
+            keys = named
+        if keys:
+            return scope, keys
+    return fitting[0], []
+
+
+def is_second(config: Config, stacks: Sequence[Stack], stack: Stack, scope: Scope) -> bool:
+    """Is it a decoder, and does the scope speak of its encoder too?"""
+    return "decoder" in words(stack.prefix) and any(
+        "encoder" in words(other.prefix) and candidates(config, other.prefix)[0].path == scope.path
+        for other in stacks
+        if other != stack
+    )

@@ -16,6 +16,7 @@ _BY_CHANCE = {"architectures", "image_size", "patch_size", "time_step_limit"}
 _BY_CHANCE_WORDS = {"token", "tokens", "section", "sections", "range", "pinpoints", "mtp"}
 _NUMBERS = ("indices", "indexes", "idxs", "ids", "layers")
 _FIRST = ("first_k_dense_replace", "num_dense_layers")
+_START, _END = "moe_layer_start_index", "moe_layer_end_index"
 _WINDOW = "sliding_window_pattern"
 
 
@@ -26,7 +27,7 @@ def picked(
 
     Entries whose names have a word of `others` are about another stack.
     """
-    changed = _windows(entries, layers)
+    changed = _windows(entries, layers) | _span(entries, layers)
     for key, value in entries.items():
         if words(key) & others or words(key) & _BY_CHANCE_WORDS or key in _BY_CHANCE:
             continue
@@ -88,6 +89,17 @@ def _first(key: str, value: int, layers: Sequence[int]) -> int:
     if ahead != sorted(ahead, reverse=True):
         raise _inexpressible(key, value)
     return sum(ahead)
+
+
+def _span(entries: Config, layers: Sequence[int]) -> dict[str, Any]:
+    """From the first to the last layer with experts, both counted; -1 is the last of all."""
+    start, end = entries.get(_START), entries.get(_END)
+    if type(start) is not int or type(end) is not int:
+        return {}
+    inside = [at for at, layer in enumerate(layers) if start <= layer and (layer <= end or end < 0)]
+    if not inside or inside[-1] - inside[0] + 1 != len(inside):
+        raise _inexpressible(_START, start)
+    return {_START: inside[0], _END: inside[-1]}
 
 
 def _check_periods(entries: Config, layers: Sequence[int]) -> None:

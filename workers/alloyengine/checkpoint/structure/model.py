@@ -1,27 +1,34 @@
 """The structure of one model."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from alloyengine.checkpoint.header import TensorInfo
-from alloyengine.checkpoint.structure.counts import Config
+from alloyengine.checkpoint.structure.counts import Config, Stack
 from alloyengine.checkpoint.structure.spare import is_buffer, is_tied
-from alloyengine.checkpoint.structure.stacks import Place, Stack, find_stacks, parts_of
+from alloyengine.checkpoint.structure.stacks import Place, find_stacks, parts_of
 from alloyengine.checkpoint.structure.towers import Towers, find_towers
 from alloyengine.checkpoint.structure.vocabulary import Vocabulary, find_vocabulary, is_input
 from alloyengine.checkpoint.structure.words import kind, words
 
-_BEGINNING = {"embed", "embeddings", "embedding", "embedder", "wte", "wpe", "shared", "emb"} | {
-    "patch",
-    "conv1",
-    "conv2",
-    "pre",
-    "rotary",
+_BEGINNING = {"embed", "embeddings", "embedding", "embedder", "emb", "wte", "wpe", "shared"} | {
     "position",
     "positions",
+    "rotary",
+    "relative",
     "pos",
+    "pre",
+    "patch",
+    "conv",
+    "conv1",
+    "conv2",
+    "conv3",
+    "feature",
 }
+# Norms of embeddings by name, yet final ones (LFM2, ESM).
+_FINAL = re.compile(r"(?:^|\.)embedding_norm\.weight$|_after\.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,16 +105,22 @@ class Structure:
         if self.is_extra(name):
             return True
         if name in self.found.axes:
-            return not is_input(name)
-        # LFM2 calls its final norm so; the first norm of no model has this very name.
-        return name.endswith("embedding_norm.weight") or not _BEGINNING & words(name)
+            return name != self.embedding and not is_input(name)
+        return bool(_FINAL.search(name)) or not _BEGINNING & words(name)
 
     def is_spare(self, name: str) -> bool:
         """May the file do without it? Copies of tied tensors, and buffers that models compute."""
+        if name == self.embedding:
+            return False
         if is_buffer(name, self.tensors[name].shape):
             return True
-        copy = name in self.found.axes and is_input(name) and name != self.embedding
-        return copy or (name == self.head and self._says_tied)
+        if name == self.head:
+            return self._says_tied
+        return name in self.found.axes and is_input(name) and self._is_shared(self.embedding)
+
+    def _is_shared(self, embedding: str | None) -> bool:
+        """Does it stand above the towers, whose own embeddings are then copies of it?"""
+        return embedding is not None and not embedding.startswith(tuple(self.towers.roots))
 
     @cached_property
     def _says_tied(self) -> bool:

@@ -3,11 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-from alloyengine.checkpoint.structure.counts import Config, Scope, candidates, counts, role
+from alloyengine.checkpoint.structure.counts import (
+    ROLES,
+    SECOND_COUNT,
+    Config,
+    Scope,
+    Stack,
+    candidates,
+    find_counts,
+    is_second,
+    scopes,
+)
 from alloyengine.checkpoint.structure.entries import picked
 from alloyengine.checkpoint.structure.model import Structure
-from alloyengine.checkpoint.structure.stacks import Stack
-from alloyengine.checkpoint.structure.words import kind, words
+from alloyengine.checkpoint.structure.words import words
 from alloyengine.errors import InputError
 
 
@@ -24,19 +33,27 @@ def with_layers(
     if list(layers) == list(range(stack.length)):
         return dict(config)
     _check_first(structure, stack, layers)
-    scope, keys = _where(config, structure, stack)
-    anew = picked(scope.entries, stack.length, layers, _of_others(structure, stack))
-    # A config without a count may have a list instead; without both it leaves a default unsaid.
-    anew |= dict.fromkeys(keys or ([] if anew else [_default(structure, stack)]), len(layers))
-    return _replaced(config, scope.path, anew)
+    scope, keys = find_counts(config, structure.stacks, stack)
+    others = (ROLES | {"conv"}) - words(stack.prefix)
+    anew = picked(scope.entries, stack.length, layers, others)
+    if not keys and not anew:
+        # Neither count nor list: a default is left unsaid.
+        second = is_second(config, structure.stacks, stack, scope)
+        keys = [SECOND_COUNT if second else "num_hidden_layers"]
+    anew |= dict.fromkeys(keys, len(layers))
+    return _replaced(config, scope.path, anew | _of_others(config, structure, stack, scope, keys))
 
 
 def with_vocabulary(config: Config, size: int) -> dict[str, Any]:
     """The config of a model of so many tokens: said wherever the text's vocab_size is said."""
     texts = candidates(config, "model")
-    stated = [scope for scope in texts if "vocab_size" in scope.entries]
+    speaking = [scope for scope in scopes(config) if scope.kind in (None, "text")]
+    stated = [scope for scope in speaking if "vocab_size" in scope.entries]
+    sure = [scope for scope in stated if scope in texts]
+    sure = sure or [scope for scope in stated if "decoder" in scope.words]
+    sizes = [scope.entries["vocab_size"] for scope in sure]
     changed = dict(config)
-    for scope in stated or texts[:1]:
+    for scope in [scope for scope in stated if scope.entries["vocab_size"] in sizes] or texts[:1]:
         changed = _replaced(changed, scope.path, {"vocab_size": size})
     return changed
 
@@ -68,38 +85,28 @@ def _check_first(structure: Structure, stack: Stack, layers: Sequence[int]) -> N
         )
 
 
-def _where(config: Config, structure: Structure, stack: Stack) -> tuple[Scope, list[str]]:
-    """The place that speaks of the stack, and the names of the stack's counts there."""
-    fitting = candidates(config, stack.prefix)
-    for scope in fitting:
-        found = counts(scope, stack.prefix)
-        keys = [key for key, value in found.items() if value == stack.length]
-        keys = [key for key in keys if role(key) or not _second(structure, stack)]
-        if keys:
-            return scope, keys
-    return fitting[0], []
+def _of_others(
+    config: Config, structure: Structure, stack: Stack, scope: Scope, keys: Sequence[str]
+) -> dict[str, int]:
+    """The counts that other stacks need for themselves once the stack's count changes.
 
-
-def _default(structure: Structure, stack: Stack) -> str:
-    """The name of a count that every config understands."""
-    return "num_decoder_layers" if _second(structure, stack) else "num_hidden_layers"
-
-
-def _second(structure: Structure, stack: Stack) -> bool:
-    """Is it a decoder beside an encoder? Then what names nobody counts the encoder's layers."""
-    ours = words(stack.prefix)
-    beside = (words(other.prefix) for other in structure.stacks if other is not stack)
-    return "decoder" in ours and any(
-        "encoder" in theirs and kind(theirs) == kind(ours) for theirs in beside
-    )
-
-
-def _of_others(structure: Structure, stack: Stack) -> frozenset[str]:
-    """Words that mark an entry as another stack's."""
-    theirs: set[str] = set()
+    A decoder may have shared its encoder's; InputError when another stack can't do without.
+    """
+    needed: dict[str, int] = {}
     for other in structure.stacks:
-        theirs |= words(other.prefix)
-    return frozenset(theirs) - words(stack.prefix)
+        place, theirs = find_counts(config, structure.stacks, other)
+        if other == stack or place.path != scope.path:
+            continue
+        if not theirs and is_second(config, structure.stacks, other, scope):
+            needed[SECOND_COUNT] = other.length
+        if shared := set(keys) & set(theirs):
+            raise InputError(
+                "layers_inexpressible",
+                f"config.json counts the layers of {stack.prefix} and {other.prefix} in one: "
+                f"{min(shared)}.",
+                "Use models instead of slices.",
+            )
+    return needed
 
 
 def _replaced(config: Config, path: Sequence[str], entries: Config) -> dict[str, Any]:

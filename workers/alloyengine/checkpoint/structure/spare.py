@@ -4,8 +4,10 @@ import re
 
 from alloyengine.checkpoint.structure.counts import Config, candidates
 
-_BUFFER = re.compile(r"(?:^|\.)(?:inv_freq|original_inv_freq|masked_bias|position_ids)$")
-_MASK = re.compile(r"(?:^|\.)attn(?:\.attention|ention)?\.bias$")
+_BUFFER = re.compile(
+    r"(?:^|\.)(?:inv_freq|original_inv_freq|masked_bias|position_ids|token_type_ids)$"
+)
+_MASK = re.compile(r"(?:^|\.)(?:attn|attention)(?:\.attention)?\.bias$")
 
 
 def is_buffer(name: str, shape: tuple[int, ...]) -> bool:

@@ -6,19 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from alloyengine.checkpoint.header import TensorInfo
-from alloyengine.checkpoint.structure.counts import Config, counted
+from alloyengine.checkpoint.structure.counts import Config, Stack, counted
 from alloyengine.checkpoint.structure.words import kind, words
 
 _CALLED_LAYERS = re.compile(r"(?:layers?|blocks?)$|(?:^|\.)h$")
 _FEWEST = 4  # a list may have gaps (layers without tensors), but not more gaps than this to one
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A list of layers: `model.layers`, `encoder.block`, `vision_tower.encoder.layers`."""
-
-    prefix: str
-    length: int
 
 
 @dataclass(frozen=True)
@@ -49,7 +41,8 @@ def find_stacks(config: Config, tensors: Mapping[str, TensorInfo]) -> tuple[Stac
         if not _inside(prefix, found) and (length := _length(config, prefix, numbered)):
             found[prefix] = Stack(prefix, length)
     sizes = _sizes(found, tensors)
-    return tuple(sorted(found.values(), key=lambda stack: _rank(stack.prefix, sizes)))
+    decodes = any("decoder" in words(prefix) for prefix in found)
+    return tuple(sorted(found.values(), key=lambda stack: _rank(stack.prefix, sizes, decodes)))
 
 
 def parts_of(name: str) -> Iterable[tuple[str, int, str]]:
@@ -96,6 +89,7 @@ def _sizes(stacks: Iterable[str], tensors: Mapping[str, TensorInfo]) -> dict[str
     return sizes
 
 
-def _rank(prefix: str, sizes: Mapping[str, int]) -> tuple[bool, bool, int, str]:
-    senses = kind(words(prefix)) in {"vision", "audio"}
-    return senses, "encoder" in words(prefix), -sizes[prefix], prefix
+def _rank(prefix: str, sizes: Mapping[str, int], decodes: bool) -> tuple[int, bool, int, str]:
+    kinds = ("text", None, "vision", "audio")
+    encodes = decodes and "encoder" in words(prefix)
+    return kinds.index(kind(words(prefix))), encodes, -sizes[prefix], prefix

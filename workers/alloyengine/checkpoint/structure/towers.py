@@ -9,7 +9,7 @@ beside them with tensors of its own (`multi_modal_projector`) is a module too; a
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from alloyengine.checkpoint.structure.stacks import Stack
+from alloyengine.checkpoint.structure.counts import Stack
 
 DEFAULT = "default"
 
@@ -50,14 +50,17 @@ def _common(paths: Sequence[Sequence[str]]) -> int:
 
 
 def _beside(common: str, tensors: Iterable[str]) -> list[str]:
-    """Where modules with more than a weight and a bias begin."""
+    """Where modules with more than a weight and a bias begin; embeddings are the main tower's."""
     start = f"{common}." if common else ""
     found: dict[str, set[str]] = {}
     for name in tensors:
         if name.startswith(start):
             first, _, rest = name.removeprefix(start).partition(".")
             found.setdefault(start + first, set()).add(rest)
-    return [root for root, rests in sorted(found.items()) if rests - {"", "weight", "bias"}]
+    modules = [root for root, rests in found.items() if rests - {"", "weight", "bias"}]
+    return sorted(
+        root for root in modules if not root.endswith(("embed", "embedding", "embeddings"))
+    )
 
 
 def _name(root: str) -> str:

@@ -45,9 +45,7 @@ def find_vocabulary(
         axis = _axis(name, info.shape, size, width)
         if axis is not None:
             axes[name] = axis
-    heads = [name for name in axes if not is_input(name) and len(tensors[name].shape) == 2]
-    heads = [name for name in heads if axes[name] == 0]
-    return Vocabulary(size, embedding, min(heads, key=_shallow, default=None), axes)
+    return Vocabulary(size, embedding, _head(tensors, axes, embedding), axes)
 
 
 def stated_size(config: Config, main: str) -> int | None:
@@ -67,13 +65,25 @@ def is_input(name: str) -> bool:
 
 def _embedding(tensors: Mapping[str, TensorInfo], stated: int | None) -> str | None:
     """Rows as stated count most, then a name that says so, then the most rows."""
-    matrices = {name: info.shape[0] for name, info in tensors.items() if len(info.shape) == 2}
+    weights = {name: info for name, info in tensors.items() if name.endswith("weight")}
+    matrices = {name: info.shape[0] for name, info in weights.items() if len(info.shape) == 2}
     named = [name for name in matrices if is_input(name)]
     right = [name for name in named if matrices[name] == stated]
     if right or named:
         return min(right or named, key=lambda name: (-matrices[name], _shallow(name)))
     silent = [name for name, rows in matrices.items() if rows == stated and _unnamed(name)]
     return min(silent, key=_shallow, default=None)
+
+
+def _head(tensors: Mapping[str, TensorInfo], axes: Mapping[str, int], embedding: str) -> str | None:
+    """A matrix [tokens, width] that is no embedding; by its name also one of other tokens."""
+    width = tensors[embedding].shape[1]
+    matrices = [name for name, info in tensors.items() if info.shape[1:] == (width,)]
+    heads = [name for name in matrices if axes.get(name) == 0 and not is_input(name)]
+    heads = [name for name in heads if name != embedding] or [
+        name for name in matrices if _OUTPUT.search(name) and name.endswith("head.weight")
+    ]
+    return min(heads, key=_shallow, default=None)
 
 
 def _unnamed(name: str) -> bool:

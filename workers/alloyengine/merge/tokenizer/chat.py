@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alloyengine.checkpoint.safety import read_json
 from alloyengine.errors import InputError
-from alloyengine.merge.tokenizer.files import write_json
+from alloyengine.merge.tokenizer.files import as_bytes
 from alloyengine.merge.tokenizer.lexicon import CONFIG
 from alloyengine.spec.tokenizer import NAMED_TEMPLATES
 
@@ -47,7 +47,7 @@ def save_template(template: str, folder: Path) -> None:
     if (folder / CONFIG).is_file():
         config = read_json(folder / CONFIG)
         if config.pop("chat_template", None) is not None:
-            write_json(folder / CONFIG, config)
+            (folder / CONFIG).write_bytes(as_bytes(config))
 
 
 def read_template(folder: Path) -> str | None:

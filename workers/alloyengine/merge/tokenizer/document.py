@@ -24,8 +24,9 @@ def make_document(draft: Draft) -> Json:
     _check_needs(draft.lead)
     added = sorted(draft.added.values(), key=lambda entry: int(entry["id"]))
     document = source | {"added_tokens": added, "model": _model(draft)}
-    if (source.get("padding") or {}).get("pad_token") in draft.lead.dropped:
-        document["padding"] = None
+    match source.get("padding"):
+        case {"pad_token": str() as token} if token in draft.lead.dropped:
+            document["padding"] = None
     return document
 
 
@@ -37,7 +38,7 @@ def _check_needs(lead: Lexicon) -> None:
         if json.dumps(token) in needed or token == model.get("unk_token"):
             raise _needed(lead, repr(token))
     unknown = model.get("unk_id")
-    if lead.kind == "Unigram" and unknown is not None and unknown not in ids:
+    if lead.kind == "Unigram" and isinstance(unknown, int) and unknown not in ids:
         raise _needed(lead, f"piece {unknown}")
 
 
@@ -124,7 +125,7 @@ def _merges(draft: Draft, kept: Mapping[str, int]) -> Iterator[list[str]]:
 def _read_merges(one: Lexicon) -> Iterator[tuple[str, str, str]]:
     """Left, right and what they become; in a file they are a pair or one text with a space."""
     model = one.document["model"]
-    prefix = model.get("continuing_subword_prefix") or ""
+    prefix = str(model.get("continuing_subword_prefix") or "")
     merges = model.get("merges")
     for merge in merges if isinstance(merges, list) else [merges]:
         match merge.split(" ") if isinstance(merge, str) else merge:

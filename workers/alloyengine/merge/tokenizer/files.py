@@ -9,6 +9,7 @@ from typing import Any
 
 from alloyengine.checkpoint.companions import NAMES
 from alloyengine.checkpoint.safety import read_json
+from alloyengine.errors import InputError
 from alloyengine.merge.tokenizer.document import make_document
 from alloyengine.merge.tokenizer.draft import Draft
 from alloyengine.merge.tokenizer.lexicon import CONFIG, FILE, Json, Lexicon
@@ -25,7 +26,7 @@ class Files:
 
     source: Path
     copied: tuple[str, ...]
-    written: Mapping[str, Json]
+    written: Mapping[str, bytes]
 
     def save(self, folder: Path) -> None:
         """Other files of tokenizers in the folder are removed: they would tell another story."""
@@ -34,14 +35,7 @@ class Files:
         for name in self.copied:
             shutil.copyfile(self.source / name, folder / name)
         for name, content in self.written.items():
-            write_json(folder / name, content)
-
-
-def write_json(path: Path, content: Json) -> None:
-    layout: dict[str, Any] = {"indent": 2}
-    if path.name == FILE:  # has a hundred thousand tokens: compact
-        layout = {"separators": (",", ":")}
-    path.write_text(json.dumps(content, ensure_ascii=False, **layout) + "\n", encoding="utf-8")
+            (folder / name).write_bytes(content)
 
 
 def make_files(draft: Draft) -> Files:
@@ -50,11 +44,25 @@ def make_files(draft: Draft) -> Files:
     there = tuple(name for name in _TOKENIZER if (source / name).is_file())
     if FILE in there and not draft.changed:
         return Files(source, there, {})
-    written = {FILE: make_document(draft)}
+    written = {FILE: as_bytes(make_document(draft), indent=None)}  # large: without spaces
     for name in (CONFIG, _MAP):
         if name in there:
-            written[name] = _rewritten(read_json(source / name), draft)
+            written[name] = as_bytes(_rewritten(read_json(source / name), draft))
     return Files(source, tuple(name for name in there if name in _TEMPLATES), written)
+
+
+def as_bytes(content: Json, indent: int | None = 2) -> bytes:
+    """InputError when a text in it is no valid Unicode, which JSON can say and UTF-8 can't."""
+    separators = (",", ": " if indent else ":")
+    text = json.dumps(content, ensure_ascii=False, indent=indent, separators=separators)
+    try:
+        return f"{text}\n".encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            "tokenizer_damaged",
+            "The tokenizer's files hold text that is no valid Unicode.",
+            "Use files that transformers has saved.",
+        ) from None
 
 
 def _rewritten(config: Json, draft: Draft) -> Json:
@@ -105,6 +113,7 @@ def _declared(one: Lexicon) -> dict[str, Any]:
 
 
 def _backed(value: Any, rows: set[int]) -> Any:
-    if isinstance(value, list):
-        return [item for item in value if item in rows] or None
-    return value if value in rows else None
+    """The id, or those of several, that have a row."""
+    several = value if isinstance(value, list) else [value]
+    kept = [item for item in several if isinstance(item, int) and item in rows]
+    return (kept if isinstance(value, list) else kept[0]) if kept else None

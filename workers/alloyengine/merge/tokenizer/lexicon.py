@@ -20,7 +20,7 @@ Json = dict[str, Any]
 FILE = "tokenizer.json"
 CONFIG = "tokenizer_config.json"
 _READ = (FILE, CONFIG, "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model")
-_KINDS = {"BPE", "Unigram", "WordLevel", "WordPiece"}
+_KINDS = ("BPE", "Unigram", "WordLevel", "WordPiece")
 _SPECIAL = (  # in the order in which transformers adds them
     *(f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")),
     *("additional_special_tokens", "extra_special_tokens"),
@@ -130,7 +130,7 @@ def _vocabulary(document: Json) -> dict[str, int]:
     model = document.get("model")
     if not isinstance(model, dict) or model.get("type") not in _KINDS:
         kind = model.get("type") if isinstance(model, dict) else model
-        raise _Wrong(f"its model is of type {kind!r}, not one of {', '.join(sorted(_KINDS))}")
+        raise _Wrong(f"its model is of type {kind!r}, not one of {', '.join(_KINDS)}")
     vocab = model.get("vocab")
     if model["type"] == "Unigram":
         vocab = {piece: i for i, piece in enumerate(_pieces(vocab))}

@@ -1,5 +1,6 @@
 """Which row of which embedding a token of the result comes from."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +259,17 @@ def test_special_ids_follow_the_source(folders: dict[str, Path]) -> None:
     (folders["chatml"] / "config.json").write_text('{"bos_token_id": 1, "eos_token_id": [2, 65]}')
     assert planned(folders, "union").special == {}
     assert planned(folders, "chatml").special == {"eos_token_id": [2, 65]}
+
+
+def test_text_generation_stops_at_the_tokens_of_the_source(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    (folders["chatml"] / "generation_config.json").write_text('{"eos_token_id": [2, 65]}')
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "generation_config.json").write_text('{"eos_token_id": 2, "top_k": 5}')
+    planned(folders, "chatml").save(tmp_path / "out")
+    written = json.loads((tmp_path / "out" / "generation_config.json").read_text())
+    assert written == {"eos_token_id": [2, 65], "top_k": 5}
 
 
 def test_a_special_token_without_a_row_is_named_no_more(tmp_path: Path) -> None:

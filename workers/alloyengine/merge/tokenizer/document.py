@@ -143,5 +143,5 @@ def spelling(one: Lexicon) -> tuple[bool, str, str]:
     """How tokens are written: with a letter for each byte or not, with what at their ends."""
     parts = json.dumps([one.document.get("pre_tokenizer"), one.document.get("decoder")])
     model = one.document["model"]
-    ends = ("continuing_subword_prefix", "end_of_word_suffix")
-    return '"ByteLevel"' in parts, *(str(model.get(name) or "") for name in ends)
+    prefix, suffix = model.get("continuing_subword_prefix"), model.get("end_of_word_suffix")
+    return '"ByteLevel"' in parts, str(prefix or ""), str(suffix or "")

@@ -27,6 +27,7 @@ class Files:
     source: Path
     copied: tuple[str, ...]
     written: Mapping[str, bytes]
+    special: Mapping[str, Any]  # what the result's generation_config.json is to say differently
 
     def save(self, folder: Path) -> None:
         """Other files of tokenizers in the folder are removed: they would tell another story."""
@@ -36,19 +37,23 @@ class Files:
             shutil.copyfile(self.source / name, folder / name)
         for name, content in self.written.items():
             (folder / name).write_bytes(content)
+        generation = folder / "generation_config.json"
+        if self.special and generation.is_file():
+            generation.write_bytes(as_bytes(read_json(generation) | dict(self.special)))
 
 
-def make_files(draft: Draft) -> Files:
+def make_files(draft: Draft, special: Mapping[str, Any]) -> Files:
     """Nothing is written yet. InputError when no tokenizer can be made."""
     source = draft.lead.folder
     there = tuple(name for name in _TOKENIZER if (source / name).is_file())
     if FILE in there and not draft.changed:
-        return Files(source, there, {})
+        return Files(source, there, {}, special)
     written = {FILE: as_bytes(make_document(draft), indent=None)}  # large: without spaces
     for name in (CONFIG, _MAP):
         if name in there:
             written[name] = as_bytes(_rewritten(read_json(source / name), draft))
-    return Files(source, tuple(name for name in there if name in _TEMPLATES), written)
+    kept = tuple(name for name in there if name in _TEMPLATES)
+    return Files(source, kept, written, special)
 
 
 def as_bytes(content: Json, indent: int | None = 2) -> bytes:

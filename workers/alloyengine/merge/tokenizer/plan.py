@@ -40,12 +40,13 @@ def plan_vocabulary(
             draft.absorb(other)
     draft.add(recipe.tokens, taking)
     size = _size(draft, recipe.pad_to_multiple_of)
+    special = special_ids(lead, lexicons[first])
     return Vocabulary(
         size=size,
         tokens=len(draft.ids),
         rows=plan_rows(draft.ids, size, lead, base, taking, recipe.tokens),
-        special=special_ids(lead, lexicons[first]),
-        files=make_files(draft),
+        special=special,
+        files=make_files(draft, special),
         notes=tuple(_notes(draft, lexicons)),
     )
 

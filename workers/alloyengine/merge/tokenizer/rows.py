@@ -99,7 +99,8 @@ def _runs(model: str, own: Own, shared: Mapping[int, Origins], forced: set[int])
     if not forced and own == list(range(len(own))):
         yield Run(0, len(own), ((model, 0),))
         return
-    start, begun, following = 0, (), None
+    start, begun = 0, Origins()
+    following: Origins | None = None
     for i, row in enumerate(own):
         origins = shared[i] if row is None or i in forced else ((model, row),)
         if origins != following:

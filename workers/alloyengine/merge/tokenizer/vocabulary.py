@@ -40,7 +40,10 @@ class Vocabulary:
     notes: tuple[str, ...] = ()  # what the user should know
 
     def save(self, folder: Path) -> None:
-        """Writes tokenizer.json, tokenizer_config.json and what else the tokenizer has."""
+        """Writes tokenizer.json, tokenizer_config.json and what else the tokenizer has.
+
+        A generation_config.json that lies there already learns of `special`.
+        """
         self.files.save(folder)
 
     def unchanged(self, model: str) -> bool:

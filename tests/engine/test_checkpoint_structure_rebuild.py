@@ -86,18 +86,36 @@ def test_counts_and_what_is_said_layer_by_layer_follow(name, entries):
     assert config.keys() == model.config.keys()
 
 
-@pytest.mark.parametrize(
-    ("layers", "message"),
-    [
-        ([0, 3], "layers 0 to 2, none of number 3"),
-        ([-1], "none of number -1"),
-        ([], "none is left"),
-    ],
-)
-def test_layers_that_are_not_there_are_refused(layers, message):
+@pytest.mark.parametrize("layers", [[-1], []])
+def test_a_stack_without_layers_is_refused(layers):
     model = specimen("llama")
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=r"No layers of model\.layers are left"):
         with_layers(model.config, model.structure, model.structure.stacks[0], layers)
+
+
+def test_layers_of_a_deeper_model_are_taken_where_all_are_alike():
+    llama, gemma = specimen("llama"), specimen("gemma2")
+    stack = llama.structure.stacks[0]
+    config = with_layers(llama.config, llama.structure, stack, [0, 1, 2, 39])
+    assert config == llama.config | {"num_hidden_layers": 4}
+    with pytest.raises(InputError, match="layer_types of 3 layers, but not of layer 39"):
+        with_layers(gemma.config, gemma.structure, stack, [0, 39])
+
+
+@pytest.mark.parametrize("name", ["t5", "bart", "t5gemma", "llava"])
+def test_stacks_are_rebuilt_one_after_the_other(name):
+    model = specimen(name)
+    config = model.config
+    for stack in model.structure.stacks:
+        config = with_layers(config, model.structure, stack, [0])
+    again = {name: info for name, info in model.tensors.items() if _is_first(model, name)}
+    assert [stack.length for stack in Structure.of(config, again).stacks] == [1, 1]
+    assert config.keys() == model.config.keys()
+
+
+def _is_first(model: Specimen, name: str) -> bool:
+    place = model.structure.place(name)
+    return place is None or place.layer == 0
 
 
 def test_a_tower_is_rebuilt_where_the_config_speaks_of_it():
@@ -147,6 +165,12 @@ def test_numbers_of_layers_are_numbered_anew():
     config = {"num_hidden_layers": 6, "full_attn_idxs": [2, 5], "mlp_only_layers": [0]}
     config = rebuilt(config, [5, 2, 0, 0], layered("model.layers", 6))
     assert (config["full_attn_idxs"], config["mlp_only_layers"]) == ([0, 1], [2, 3])
+
+
+@pytest.mark.parametrize("value", [[[["a"], 10**12]], [[["a", "b"], -1]], [[[], 4]], [["a", 4]]])
+def test_what_only_looks_like_repeated_patterns_stays(value):
+    config = {"num_hidden_layers": 4, "attention_types": value}
+    assert rebuilt(config, [0], layered("model.layers", 4)) == config | {"num_hidden_layers": 1}
 
 
 def test_a_pattern_of_letters_is_picked_from():

@@ -132,9 +132,9 @@ def find_counts(config: Config, stacks: Sequence[Stack], stack: Stack) -> tuple[
         found = counts(scope, stack.prefix).items()
         keys = [key for key, value in found if value == stack.length]
         named = [key for key in keys if role(key)]
-        if is_second(config, stacks, stack, scope) or any(
-            role(key) != {"encoder"} for key in named
-        ):
+        # BART says encoder_layers, and sometimes the same again as num_hidden_layers.
+        only_encoders = all(role(key) == {"encoder"} for key in named)
+        if is_second(config, stacks, stack, scope) or not only_encoders:
             keys = named
         if keys:
             return scope, keys

@@ -36,7 +36,7 @@ def picked(
         elif isinstance(value, list) and (new := _list(key, value, length, layers)) is not None:
             changed[key] = new
         elif isinstance(value, str) and "pattern" in words(key) and len(value) == length:
-            changed[key] = "".join(value[layer] for layer in layers)
+            changed[key] = "".join(_those(key, value, layers))
     _check_periods(entries, layers)
     return changed
 
@@ -46,11 +46,21 @@ def _list(key: str, value: list[Any], length: int, layers: Sequence[int]) -> lis
     if key.endswith(_NUMBERS) and _are_numbers(value, length):
         return [at for at, layer in enumerate(layers) if layer in set(value)]
     if len(value) == length:
-        return [value[layer] for layer in layers]
-    repeated = _repeated(value)
+        return _those(key, value, layers)
+    repeated = _repeated(value, length)
     if len(repeated) == length:
-        return [[[repeated[layer] for layer in layers], 1]]
+        return [[_those(key, repeated, layers), 1]]
     return None
+
+
+def _those(key: str, value: Sequence[Any], layers: Sequence[int]) -> list[Any]:
+    if max(layers) >= len(value):
+        raise InputError(
+            "layer_missing",
+            f"config.json says {key} of {len(value)} layers, but not of layer {max(layers)}.",
+            "Take those layers from a model as deep, or make the deepest one the base.",
+        )
+    return [value[layer] for layer in layers]
 
 
 def _are_numbers(value: list[Any], length: int) -> bool:
@@ -61,12 +71,12 @@ def _are_numbers(value: list[Any], length: int) -> bool:
     return not flags and value == sorted(set(value))
 
 
-def _repeated(value: list[Any]) -> list[Any]:
-    """`[[["global", "local"], 12]]` written out."""
+def _repeated(value: list[Any], length: int) -> list[Any]:
+    """`[[["global", "local"], 12]]` written out; empty when it is something else, or longer."""
     found: list[Any] = []
     for item in value:
         match item:
-            case [list(pattern), int(times)] if 0 < times < 10_000:
+            case [list(pattern), int(times)] if len(found) + len(pattern) * times <= length:
                 found += pattern * times
             case _:
                 return []

@@ -110,9 +110,10 @@ class Structure:
 
     def is_spare(self, name: str) -> bool:
         """May the file do without it? Copies of tied tensors, and buffers that models compute."""
-        if name == self.embedding:
+        info = self.tensors.get(name)
+        if info is None or name == self.embedding:
             return False
-        if is_buffer(name, self.tensors[name].shape):
+        if is_buffer(name, info.shape):
             return True
         if name == self.head:
             return self._says_tied

@@ -10,8 +10,10 @@ from alloyengine.checkpoint.structure.counts import (
     Scope,
     Stack,
     candidates,
+    counts,
     find_counts,
     is_second,
+    role,
     scopes,
 )
 from alloyengine.checkpoint.structure.entries import picked
@@ -25,11 +27,17 @@ def with_layers(
 ) -> dict[str, Any]:
     """The config of a model whose `stack` has these of its layers, in this order.
 
-    Counts and everything that is said layer by layer follow; the rest stays. InputError when the
-    config gives kinds of layers by a rule (every second one, the first three) that these break,
-    or when they begin without the first layer and no other has all that it has.
+    Counts and everything that is said layer by layer follow; the rest stays. Layers of a deeper
+    model may be among them where nothing is said layer by layer.
+
+    InputError when that is said and a layer is not among them, when the config gives kinds of
+    layers by a rule (every second one, the first three) that these break, or when they begin
+    without the first layer and no other has all that it has.
     """
-    _check_numbers(stack, layers)
+    if not layers or min(layers) < 0:
+        raise InputError(
+            "layer_missing", f"No layers of {stack.prefix} are left.", "Choose other layer ranges."
+        )
     if list(layers) == list(range(stack.length)):
         return dict(config)
     _check_first(structure, stack, layers)
@@ -56,17 +64,6 @@ def with_vocabulary(config: Config, size: int) -> dict[str, Any]:
     for scope in [scope for scope in stated if scope.entries["vocab_size"] in sizes] or texts[:1]:
         changed = _replaced(changed, scope.path, {"vocab_size": size})
     return changed
-
-
-def _check_numbers(stack: Stack, layers: Sequence[int]) -> None:
-    wrong = [layer for layer in layers if not 0 <= layer < stack.length]
-    if wrong or not layers:
-        why = f"none of number {wrong[0]}" if wrong else "of which none is left"
-        raise InputError(
-            "layer_missing",
-            f"{stack.prefix} has the layers 0 to {stack.length - 1}, {why}.",
-            "Choose other layer ranges.",
-        )
 
 
 def _check_first(structure: Structure, stack: Stack, layers: Sequence[int]) -> None:
@@ -97,7 +94,8 @@ def _of_others(
         place, theirs = find_counts(config, structure.stacks, other)
         if other == stack or place.path != scope.path:
             continue
-        if not theirs and is_second(config, structure.stacks, other, scope):
+        own = any(role(key) for key in counts(scope, other.prefix))
+        if not own and is_second(config, structure.stacks, other, scope):
             needed[SECOND_COUNT] = other.length
         if shared := set(keys) & set(theirs):
             raise InputError(

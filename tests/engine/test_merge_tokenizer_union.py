@@ -167,6 +167,21 @@ def test_a_class_of_transformers_reads_the_union_as_well(tmp_path: Path) -> None
     assert (tokens["<|im_start|>"], tokens["<|im_end|>"], len(tokens)) == (64, 65, 66)
 
 
+def test_files_of_an_older_kind_are_made_into_a_tokenizer(tmp_path: Path) -> None:
+    path = folder(tmp_path / "a", byte_pairs(TEXTS, 300), tokenizer_class="GPT2Tokenizer")
+    model = json.loads((path / "tokenizer.json").read_text())["model"]
+    (path / "vocab.json").write_text(json.dumps(model["vocab"]))
+    merges = "\n".join(" ".join(merge) for merge in model["merges"])
+    (path / "merges.txt").write_text(f"#version: 0.2\n{merges}\n")
+    (path / "tokenizer.json").unlink()
+    vocabulary = plan_vocabulary("base", "a", {"a": path}, {"a": len(model["vocab"])})
+    assert vocabulary is not None
+    assert vocabulary.unchanged("a")
+    (tmp_path / "out").mkdir()
+    vocabulary.save(tmp_path / "out")
+    assert split(tmp_path / "out", "the cat sat") == ["the", "Ġcat", "Ġsat"]
+
+
 def test_saving_leaves_no_file_of_another_tokenizer(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "merges.txt").write_text("of the base")

@@ -106,15 +106,10 @@ def read_lexicon(model: str, folder: Path, rows: int | None) -> Lexicon:
     dropped = frozenset(token for token, i in ids.items() if rows is not None and i >= rows)
     if len(dropped) == len(ids):
         raise InputError("tokenizer_damaged", f"No token of {model} has an embedding.", _REMEDY)
-    return Lexicon(
-        model,
-        folder,
-        document,
-        {token: i for token, i in ids.items() if token not in dropped} if dropped else ids,
-        {token: entry for token, entry in added.items() if token not in dropped},
-        dropped,
-        rows,
-    )
+    if dropped:
+        ids = {token: i for token, i in ids.items() if token not in dropped}
+        added = {token: entry for token, entry in added.items() if token not in dropped}
+    return Lexicon(model, folder, document, ids, added, dropped, rows)
 
 
 class _Wrong(Exception):

@@ -122,6 +122,11 @@ def test_forced_tokens_are_taken_by_every_model(folders: dict[str, Path]) -> Non
         assert embedding(vocabulary, model)[10:12].tolist() == [[1, 10], [0, 11]]
 
 
+def test_a_token_forced_on_its_own_model_is_nothing_new(folders: dict[str, Path]) -> None:
+    tokens = {"_tok_10": {"source": "base", "force": True}}
+    assert planned(folders, {"source": "base", "tokens": tokens}).unchanged("base")
+
+
 def test_a_source_that_is_not_forced_is_for_models_that_lack_the_token(
     folders: dict[str, Path],
 ) -> None:

@@ -96,17 +96,36 @@ def _shared(row: int, said: Origins | None, base: str | None, owns: Mapping[str,
 
 def _runs(model: str, own: Own, shared: Mapping[int, Origins], forced: set[int]) -> Iterator[Run]:
     """Joins rows as long as all their origins go on row by row, too."""
-    if not forced and own == list(range(len(own))):
+    own = _without(forced, model, own, shared)
+    if own == list(range(len(own))):
         yield Run(0, len(own), ((model, 0),))
         return
     start, begun = 0, Origins()
-    following: Origins | None = None
+    row_next: int | None = None  # with which a copy goes on
+    shared_next: Origins | None = None  # likewise what is taken from elsewhere
     for i, row in enumerate(own):
-        origins = shared[i] if row is None or i in forced else ((model, row),)
-        if origins != following:
+        if row is not None and row == row_next:
+            row_next += 1
+            continue
+        origins = shared[i] if row is None else ((model, row),)
+        if row is not None or origins != shared_next:
             if i > start:
                 yield Run(start, i - start, begun)
             start, begun = i, origins
-        following = tuple((name, first + 1) for name, first in origins)
-    if own:
-        yield Run(start, len(own) - start, begun)
+        row_next = None if row is None else row + 1
+        shared_next = tuple((name, first + 1) for name, first in origins) if row is None else None
+    yield Run(start, len(own) - start, begun)
+
+
+def _without(forced: set[int], model: str, own: Own, shared: Mapping[int, Origins]) -> Own:
+    """What a model has of its own; rows that it is forced to take from itself are among them."""
+    if not forced:
+        return own
+    kept = list(own)
+    for i in forced:
+        match shared[i]:
+            case ((name, first),) if name == model:
+                kept[i] = first
+            case _:
+                kept[i] = None
+    return kept

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -28,12 +29,19 @@ def test_it_reads_every_type_that_safetensors_writes(llama: Path, dtype: torch.d
         assert torch.equal(model.read("x"), tensor)
 
 
-def test_a_piece_is_read_into_a_lent_buffer(llama: Path):
-    buffer = torch.empty(1000, dtype=torch.uint8)
+def test_a_window_shows_a_piece(llama: Path):
     with Checkpoint.open(llama) as model:
-        piece = model.read_flat("model.embed_tokens.weight", 10, 20, buffer)
-    assert piece.data_ptr() == buffer.data_ptr()
-    assert torch.equal(piece, tiny_tensors(1)["model.embed_tokens.weight"].view(-1)[10:20])
+        piece = model.window("model.embed_tokens.weight", 10, 20)
+    expected = tiny_tensors(1)["model.embed_tokens.weight"].view(-1)[10:20]
+    assert piece.tolist() == expected.tolist()
+    assert not piece.flags.writeable
+
+
+def test_a_file_cut_short_while_open_is_told(llama: Path):
+    with Checkpoint.open(llama) as model:
+        os.truncate(llama / "model.safetensors", 2000)
+        with pytest.raises(InputError, match="cut short"):
+            model.read("model.norm.weight")
 
 
 def test_info_tells_shape_and_type_without_reading(llama: Path):

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -39,8 +40,8 @@ def test_shards_and_their_index_read_back_equal(llama: Path, tmp_path: Path):
 
 def test_pieces_come_in_any_order(llama: Path, tmp_path: Path):
     with Writer.open(tmp_path / "out", {"x": TensorInfo((2, 3), "F32")}) as writer:
-        writer.write_flat("x", 4, torch.tensor([4.0, 5.0]))
-        writer.write_flat("x", 0, torch.tensor([0.0, 1.0, 2.0, 3.0]))
+        writer.put("x", 4, np.float32([4, 5]))
+        writer.put("x", 0, np.float32([0, 1, 2, 3]))
     found = load_file(tmp_path / "out" / "model.safetensors")["x"]
     assert found.tolist() == [[0, 1, 2], [3, 4, 5]]
 
@@ -60,8 +61,7 @@ def test_an_existing_model_is_never_overwritten(llama: Path):
         write(llama, TENSORS, llama)
 
 
-def test_config_entries_can_be_replaced(llama: Path, tmp_path: Path):
+def test_the_config_can_be_replaced(llama: Path, tmp_path: Path):
     copy_companions(llama, tmp_path, {"dtype": "bfloat16"})
-    config = json.loads((tmp_path / "config.json").read_text())
-    assert (config["dtype"], config["model_type"]) == ("bfloat16", "llama")
+    assert json.loads((tmp_path / "config.json").read_text()) == {"dtype": "bfloat16"}
     assert (tmp_path / "tokenizer.json").is_file()

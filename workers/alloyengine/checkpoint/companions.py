@@ -23,9 +23,9 @@ NAMES = ("config.json", *_CONFIGS, *_TOKENIZER)
 
 
 def copy_companions(source: Path, out: Path, config: dict[str, Any] | None = None) -> None:
-    """Copies what `source` has of them; `config` replaces entries of its config.json."""
-    merged = read_json(source / "config.json") | (config or {})
-    (out / "config.json").write_text(json.dumps(merged, indent=2) + "\n")
+    """Copies what `source` has of them; `config`, if given, is written in place of its config."""
+    written = read_json(source / "config.json") if config is None else config
+    (out / "config.json").write_text(json.dumps(written, indent=2) + "\n")
     for name in (*_CONFIGS, *_TOKENIZER):
         if (source / name).is_file():
             shutil.copyfile(source / name, out / name)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
+FLOATS = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
+
 # code in the file: (name in torch, bytes)
 DTYPES: dict[str, tuple[str, int]] = {
     "BOOL": ("bool", 1),
@@ -28,6 +30,14 @@ def torch_dtype(code: str) -> "torch.dtype":
 
     dtype: torch.dtype = getattr(torch, DTYPES[code][0])
     return dtype
+
+
+_RAW = {"BF16": "u2", "F8_E4M3": "u1", "F8_E5M2": "u1"}
+
+
+def raw_dtype(code: str) -> str:
+    """numpy's type for the bytes of one number: unsigned integers where numpy lacks the type."""
+    return _RAW.get(code) or DTYPES[code][0]
 
 
 def code_of(dtype: "torch.dtype | str") -> str:

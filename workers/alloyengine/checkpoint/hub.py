@@ -11,12 +11,12 @@ WANTED = ["model*.safetensors", INDEX, *NAMES]
 BELOW = ["*/*"]  # folders hold other formats of the same model
 
 
-def download(repository: str, out: Path) -> str:
-    """Fills the new folder `out`; the answer is the commit. InputError says what went wrong."""
+def download(repository: str, out: Path, revision: str = "") -> str:
+    """Fills the folder `out`; the answer is the commit. InputError says what went wrong."""
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     try:
-        return _snapshot(repository, out)
+        return _snapshot(repository, out, revision)
     except GatedRepoError:
         raise InputError(
             "hub_gated",
@@ -41,10 +41,10 @@ def download(repository: str, out: Path) -> str:
         ) from None
 
 
-def _snapshot(repository: str, out: Path) -> str:
+def _snapshot(repository: str, out: Path, revision: str) -> str:
     from huggingface_hub import HfApi, snapshot_download
 
-    commit = HfApi().model_info(repository).sha or "main"
+    commit = HfApi().model_info(repository, revision=revision or None).sha or "main"
     snapshot_download(
         repository,
         revision=commit,

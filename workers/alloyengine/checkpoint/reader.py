@@ -1,69 +1,72 @@
 """A model folder opened for reading: everything known at once, tensors read when asked for."""
 
-import os
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from alloyengine.checkpoint.dtypes import DTYPES, torch_dtype
+from alloyengine.checkpoint.dtypes import DTYPES, raw_dtype, torch_dtype
+from alloyengine.checkpoint.files import Files, Folder
 from alloyengine.checkpoint.header import Place, TensorInfo, read_header
 from alloyengine.checkpoint.safety import check_folder, read_json
 from alloyengine.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
 class Checkpoint:
-    """Made by `Checkpoint.open`. Reads go through the page cache, never through a memory map:
-    a file cut short while open is an error here, not a SIGBUS.
-    """
+    """Made by `Checkpoint.open`; safe to read from several threads."""
 
-    def __init__(self, path: Path, config: dict[str, Any], places: dict[str, Place]) -> None:
-        self.path, self.config, self._places = path, config, places
-        self._files: dict[str, int] = {}
-        self._closing = ExitStack()
+    def __init__(
+        self, path: Path, config: dict[str, Any], places: dict[str, Place], files: Files
+    ) -> None:
+        self.path, self.config, self._places, self._files = path, config, places, files
 
     @classmethod
     def open(cls, path: Path) -> "Checkpoint":
         """InputError when the folder is unsafe, incomplete or damaged."""
         check_folder(path)
-        return cls(path, read_json(path / "config.json"), _find_tensors(path))
+        return cls(path, read_json(path / "config.json"), _find_tensors(path), Folder(path))
 
     @property
     def names(self) -> list[str]:
         return list(self._places)
 
+    @property
+    def tensors(self) -> dict[str, TensorInfo]:
+        return {name: place.info for name, place in self._places.items()}
+
     def info(self, name: str) -> TensorInfo:
-        return self._place(name).info
+        return self.place(name).info
+
+    def place(self, name: str) -> Place:
+        if name not in self._places:
+            raise InputError("tensor_missing", f"The model has no tensor {name!r}.")
+        return self._places[name]
+
+    def window(self, name: str, start: int, stop: int) -> "np.ndarray":
+        """Elements `start` to `stop` of the flattened tensor as the file has them, 1-D, read-only.
+
+        Numbers that numpy lacks (BF16, F8) come as unsigned integers of their width.
+        """
+        place = self.place(name)
+        width = DTYPES[place.info.dtype][1]
+        found = self._files.read(place.shard, place.offset + start * width, (stop - start) * width)
+        return found.view(raw_dtype(place.info.dtype))
 
     def read(self, name: str) -> "torch.Tensor":
         """The whole tensor, in memory of its own."""
-        info = self.info(name)
-        return self.read_flat(name, 0, info.numel).view(info.shape)
-
-    def read_flat(
-        self, name: str, start: int, stop: int, buffer: "torch.Tensor | None" = None
-    ) -> "torch.Tensor":
-        """Elements `start` to `stop` of the flattened tensor, 1-D.
-
-        `buffer` (uint8, large enough) lends its memory; it then belongs to the result.
-        """
         import torch
 
-        place = self._place(name)
-        width = DTYPES[place.info.dtype][1]
-        size = (stop - start) * width
-        memory = torch.empty(size, dtype=torch.uint8) if buffer is None else buffer[:size]
-        self._fill(place, start * width, memory.numpy().data)
-        return memory.view(torch_dtype(place.info.dtype))
+        info = self.info(name)
+        memory = torch.from_numpy(self.window(name, 0, info.numel).view("u1").copy())
+        return memory.view(torch_dtype(info.dtype)).view(info.shape)
 
     def close(self) -> None:
-        self._closing.close()
-        self._files.clear()
+        self._files.close()
 
     def __enter__(self) -> Self:
         return self
@@ -75,25 +78,6 @@ class Checkpoint:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _place(self, name: str) -> Place:
-        if name not in self._places:
-            raise InputError("tensor_missing", f"The model has no tensor {name!r}.")
-        return self._places[name]
-
-    def _fill(self, place: Place, skip: int, memory: memoryview) -> None:
-        file, offset = self._file(place.shard), place.offset + skip
-        while memory:
-            count = os.preadv(file, [memory], offset)
-            if count == 0:
-                raise InputError("checkpoint_damaged", f"{place.shard} was cut short.")
-            memory, offset = memory[count:], offset + count
-
-    def _file(self, shard: str) -> int:
-        if shard not in self._files:
-            self._files[shard] = os.open(self.path / shard, os.O_RDONLY | os.O_CLOEXEC)
-            self._closing.callback(os.close, self._files[shard])
-        return self._files[shard]
 
 
 def _find_tensors(folder: Path) -> dict[str, Place]:

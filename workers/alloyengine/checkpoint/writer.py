@@ -20,6 +20,7 @@ from alloyengine.checkpoint.reader import INDEX, SINGLE
 from alloyengine.errors import CapacityError, InputError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 SHARD_BYTES = 5_000_000_000
@@ -36,9 +37,14 @@ class Writer:
 
     @classmethod
     @contextmanager
-    def open(cls, out: Path, layout: Layout, shard_bytes: int = SHARD_BYTES) -> Iterator["Writer"]:
-        """Leaves `out` complete, or not there at all when the body raises."""
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    def open(
+        cls, out: Path, layout: Layout, shard_bytes: int = SHARD_BYTES, replace: bool = False
+    ) -> Iterator["Writer"]:
+        """Leaves `out` complete, or as it was when the body raises.
+
+        With `replace` an earlier folder `out` gives way at the end.
+        """
+        if out.exists() and not replace and (not out.is_dir() or any(out.iterdir())):
             raise InputError(
                 "output_exists", f"{out.name} is already there.", "Name a new or empty folder."
             )
@@ -48,7 +54,7 @@ class Writer:
         try:
             with ExitStack() as closing:
                 yield cls(partial, *_lay_out(partial, layout, shard_bytes, closing))
-            partial.rename(out)
+            _put_in_place(partial, out)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
@@ -57,18 +63,29 @@ class Writer:
             shutil.rmtree(partial, ignore_errors=True)
 
     def write(self, name: str, tensor: "torch.Tensor") -> None:
-        self.write_flat(name, 0, tensor.contiguous().view(-1))
-
-    def write_flat(self, name: str, start: int, piece: "torch.Tensor") -> None:
-        """Puts a 1-D piece, already of the file's type, at element `start` of the tensor."""
         import torch
 
+        self.put(name, 0, tensor.contiguous().view(-1).view(torch.uint8).numpy())
+
+    def put(self, name: str, start: int, raw: "np.ndarray") -> None:
+        """Puts contiguous numbers, already of the file's type, at element `start` of the tensor.
+
+        Safe to call from several threads.
+        """
         place = self._places[name]
-        memory = piece.view(torch.uint8).numpy().data
+        memory = raw.reshape(-1).view("u1").data
         offset = place.offset + start * DTYPES[place.info.dtype][1]
         while memory:
             count = os.pwrite(self._files[place.shard], memory, offset)
             memory, offset = memory[count:], offset + count
+
+
+def _put_in_place(partial: Path, out: Path) -> None:
+    before = out.with_name(f"{out.name}.before")
+    if out.exists():
+        out.rename(before)
+    partial.rename(out)
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def write(out: Path, tensors: "Mapping[str, torch.Tensor]", companions: Path) -> None:

@@ -2,81 +2,102 @@
 
 A value is a number, a gradient (numbers spread evenly over the depth of the model, linear in
 between), or a list of `{filter, value}`: the first filter that is part of the tensor's name wins.
+It may stand at a model, a slice, a module or the recipe; the nearest that says something wins.
 """
 
-import re
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 
 from alloyengine.errors import InputError
 from alloyengine.merge.declare import Method, Settings
+from alloyengine.merge.lineup import Line, Role
 from alloyengine.merge.recipe import did_you_mean
-from alloyengine.spec.merge import Filtered, Gradient, Recipe, Value
-from alloyengine.spec.methods import Parameter
+from alloyengine.spec.merge import (
+    Filtered,
+    FilteredMethod,
+    Gradient,
+    MethodChoice,
+    Recipe,
+    Value,
+)
+from alloyengine.spec.methods import DECLARATIONS, MergeMethod, Parameter
 
-_LAYER = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.(\d+)\.")
+
+def method_for(choice: MethodChoice, tensor: str) -> MergeMethod:
+    if isinstance(choice, str):
+        return choice
+    fitting = (item.value for item in choice if _fits(item, tensor))
+    if (found := next(fitting, None)) is None:
+        raise InputError(
+            "recipe_wrong",
+            f"recipe: merge_method: no filter fits {tensor!r}.",
+            "Add an entry without a filter, for all the rest.",
+        )
+    return found
 
 
-def layer_of(tensor: str) -> int | None:
-    found = _LAYER.search(tensor)
-    return int(found[1]) if found else None
+def settings_for(
+    line: Line, method: Method, roles: Sequence[Role], has_base: bool, seed: int
+) -> Settings:
+    """The parameters for one tensor; `roles` as the method will see them, the base first."""
+    parameters = method.declaration.parameters
+    shared = [p for p in parameters if p.scope == "global"]
+    owned = [p for p in parameters if p.scope != "global"]
+    models = roles[1:] if has_base else roles
+    own = tuple(_values(owned, (role.parameters, *line.scopes), line, role) for role in models)
+    # A parameter of the whole merge may be given at a model's slice, too: the first one's holds.
+    nearest = [role.parameters for role in line.roles if role.parameters]
+    return Settings(
+        shared=_values(shared, (*nearest, *line.scopes), line, None),
+        own=(({}, *own) if has_base else own),
+        key=_key(seed, line.tensor),
+    )
 
 
-def check_names(recipe: Recipe, method: Method) -> None:
-    """InputError when the recipe gives a parameter that the method does not have."""
-    places = {f"models.{i}.parameters": m.parameters for i, m in enumerate(recipe.models)}
-    known = [parameter.name for parameter in method.parameters]
-    for place, given in {"parameters": recipe.parameters, **places}.items():
-        for name in given.keys() - known:
+def _values(
+    parameters: Sequence[Parameter],
+    scopes: Sequence[Mapping[str, Value]],
+    line: Line,
+    role: Role | None,
+) -> dict[str, float]:
+    found = {p.name: _value(p, scopes, line) for p in parameters}
+    for parameter in parameters:
+        if found[parameter.name] is None and not parameter.optional:
+            of = f" of {role.reference}" if role else ""
             raise InputError(
                 "recipe_wrong",
-                f"recipe: {place}.{name}: {method.name} has no such parameter.",
-                did_you_mean(name, known),
+                f"recipe: {parameter.name}{of} is missing for {line.tensor!r}.",
+                f"Add {parameter.name}: {parameter.help[0].lower()}{parameter.help[1:]}.",
             )
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def settings_for(recipe: Recipe, method: Method, tensor: str, layers: int) -> Settings:
-    """The parameters for one tensor of a model with so many layers.
-
-    Embeddings, final norm and head stand at depth 0, as in the recipes' home.
-    """
-    depth = (layer_of(tensor) or 0) / (layers - 1) if layers > 1 else 1.0
-    shared = {
-        p.name: _value(p, [("parameters", recipe.parameters)], tensor, depth)
-        for p in method.parameters
-        if p.scope == "global"
-    }
-    owned = [p for p in method.parameters if p.scope != "global"]
-    base: list[Mapping[str, float]] = [{}] if method.has_base else []
-    own: list[Mapping[str, float]] = []
-    for number, entry in enumerate(recipe.models):
-        if method.has_base and entry.model == recipe.base_model:
-            continue
-        place = f"models.{number}.parameters"
-        sources = [(place, entry.parameters), ("parameters", recipe.parameters)]
-        own.append({p.name: _value(p, sources, tensor, depth) for p in owned})
-    return Settings(shared, (*base, *own))
-
-
-def _value(
-    parameter: Parameter,
-    sources: Sequence[tuple[str, Mapping[str, Value]]],
-    tensor: str,
-    depth: float,
-) -> float:
-    """From the first source that has the parameter and, if it filters, a filter that fits."""
-    for _, given in sources:
+def _value(parameter: Parameter, scopes: Sequence[Mapping[str, Value]], line: Line) -> float | None:
+    """From the nearest scope that has the parameter and, if it filters, a filter that fits."""
+    for given in scopes:
         if parameter.name in given:
-            value = _filtered(given[parameter.name], tensor)
+            value = _filtered(given[parameter.name], line.tensor)
             if value is not None:
-                return _at_depth(value, depth)
-    if parameter.default is None:
-        path = f"{sources[0][0]}.{parameter.name}"
-        raise InputError("recipe_wrong", f"recipe: {path}: missing for {tensor!r}.", "Add it.")
+                return _limited(parameter, at_depth(value, line.depth))
     return parameter.default
+
+
+def _limited(parameter: Parameter, value: float) -> float:
+    low, high = parameter.low, parameter.high
+    if (low is not None and value < low) or (high is not None and value > high):
+        bounds = f"{'' if low is None else low} to {'' if high is None else high}"
+        raise InputError(
+            "recipe_wrong",
+            f"recipe: {parameter.name} is {value}, outside {bounds.strip()}.",
+            f"{parameter.help}.",
+        )
+    return value
 
 
 def _filtered(value: Value, tensor: str) -> float | Gradient | None:
     """None when no filter fits."""
+    if isinstance(value, Filtered):
+        return value.value if _fits(value, tensor) else None
     if not isinstance(value, list):
         return value
     numbers = [item for item in value if not isinstance(item, Filtered)]
@@ -84,13 +105,34 @@ def _filtered(value: Value, tensor: str) -> float | Gradient | None:
     return numbers or next(fitting, None)
 
 
-def _fits(item: Filtered, tensor: str) -> bool:
+def _fits(item: Filtered | FilteredMethod, tensor: str) -> bool:
     return item.filter in (None, "*") or str(item.filter) in tensor
 
 
-def _at_depth(value: float | Gradient, depth: float) -> float:
+def at_depth(value: float | Gradient, depth: float) -> float:
+    """A gradient's value at a depth between 0 and 1."""
     points = value if isinstance(value, list) else [value]
     position = depth * (len(points) - 1)
     left = min(int(position), len(points) - 1)
     right = min(left + 1, len(points) - 1)
     return float(points[left] + (points[right] - points[left]) * (position - left))
+
+
+def _key(seed: int, tensor: str) -> int:
+    """The same for a tensor wherever and whenever it is merged."""
+    digest = blake2b(f"{seed}:{tensor}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+def check_names(recipe: Recipe) -> None:
+    """InputError when the recipe gives a parameter that none of its methods has."""
+    for group in recipe.groups():
+        known = {p.name for method in group.methods for p in DECLARATIONS[method].parameters}
+        named = " and ".join(dict.fromkeys(group.methods))
+        for place, given in group.parameters():
+            for name in given.keys() - known:
+                raise InputError(
+                    "recipe_wrong",
+                    f"recipe: {'.'.join(map(str, (*place, name)))}: {named} has no such parameter.",
+                    did_you_mean(name, sorted(known)),
+                )

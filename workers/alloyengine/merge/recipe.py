@@ -2,31 +2,85 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from alloyengine.errors import InputError
-from alloyengine.spec.merge import Recipe, RecipeModel
+from alloyengine.spec.merge import Module, Recipe, Slice, SliceSource
 
 _LONGEST = 1_000_000
-_FIELDS = [*Recipe.model_fields, *RecipeModel.model_fields]
+_KINDS = (Recipe, Module, Slice, SliceSource)
+_FIELDS = sorted({name for kind in _KINDS for name in kind.model_fields})
 
 
 def parse(text: str) -> Recipe:
-    """InputError names the place in the recipe, and the nearest name when one is misspelt."""
+    """A recipe of one document. InputError names the place, and the nearest name when misspelt."""
+    stages, recipe = parse_stages(text)
+    if stages:
+        raise _wrong("", f"there are {len(stages) + 1} documents where one is wanted")
+    return recipe
+
+
+def parse_stages(text: str) -> tuple[list[Recipe], Recipe]:
+    """The stages to be made before, in order, and the recipe of the result.
+
+    Documents refer to one another by `name`, in any order; the result is the one without a name,
+    or the one that no other uses.
+    """
+    recipes = [_validated(raw) for raw in _documents(text)]
+    final = _final(recipes)
+    return _in_order([recipe for recipe in recipes if recipe is not final]), final
+
+
+def _documents(text: str) -> list[Any]:
     if len(text) > _LONGEST:
         raise _wrong("", f"it is longer than {_LONGEST} characters")
     try:
         # The loader below is a SafeLoader that is stricter still.
-        raw = yaml.load(text, Loader=_StrictLoader)  # noqa: S506
+        return list(yaml.load_all(text, Loader=_StrictLoader)) or [None]
     except (yaml.YAMLError, RecursionError) as error:
         raise _wrong("", f"not valid YAML ({error})") from None
+
+
+def _validated(raw: Any) -> Recipe:
+    if not isinstance(raw, dict):
+        raise _wrong("", "it is not a mapping", "Begin with a line such as merge_method: linear.")
     try:
         return Recipe.model_validate(raw)
     except ValidationError as error:
-        raise _first_problem(error) from None
+        raise _first_problem(raw, error) from None
+
+
+def _final(recipes: list[Recipe]) -> Recipe:
+    used = {part for recipe in recipes for part in _used(recipe)}
+    last = [r for r in recipes if r.name is None] or [r for r in recipes if r.name not in used]
+    if len(last) != 1:
+        raise _wrong(
+            "",
+            f"{len(last)} documents could be the result",
+            "Name every document but one, and use the named ones as models.",
+        )
+    return last[0]
+
+
+def _used(recipe: Recipe) -> set[str]:
+    return {part for _, reference in recipe.references() for part in reference.split("+")}
+
+
+def _in_order(stages: list[Recipe]) -> list[Recipe]:
+    """Each after those it uses."""
+    sorter = TopologicalSorter({str(stage.name): _used(stage) for stage in stages})
+    by_name = {str(stage.name): stage for stage in stages}
+    if len(by_name) < len(stages):
+        raise _wrong("name", "two documents have the same name", "Name them differently.")
+    try:
+        return [by_name[name] for name in sorter.static_order() if name in by_name]
+    except CycleError as error:
+        circle = " → ".join(map(str, error.args[1]))
+        raise _wrong("", f"its documents need each other ({circle})", "Break the circle.") from None
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -45,17 +99,34 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _first_problem(error: ValidationError) -> InputError:
-    problem = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        name = str(problem["loc"][-1])
-        return _wrong(place, "there is no such field", did_you_mean(name, _FIELDS))
-    if problem["type"] == "literal_error":
-        allowed = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        near = did_you_mean(str(problem["input"]), allowed)
-        return _wrong(place, f"{problem['input']!r} is not one of {', '.join(allowed)}", near)
-    return _wrong(place, problem["msg"].removeprefix("Value error, "))
+def _first_problem(raw: Any, error: ValidationError) -> InputError:
+    """The deepest of them: where several forms are allowed, the others complain higher up."""
+    problems = error.errors(include_url=False)
+    places = [_place(raw, problem["loc"]) for problem in problems]
+    problem, place = max(zip(problems, places, strict=True), key=lambda pair: len(pair[1]))
+    at = ".".join(map(str, place))
+    given = str(problem["input"])
+    match problem["type"]:
+        case "extra_forbidden":
+            name = str(problem["loc"][-1])
+            return _wrong(at, "there is no such field", did_you_mean(name, _FIELDS))
+        case "literal_error":
+            allowed = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+            return _wrong(at, f"{given!r} is not known", did_you_mean(given, allowed))
+        case "rule":
+            return _wrong(problem["ctx"]["field"], problem["msg"], problem["ctx"]["remedy"])
+    return _wrong(at, problem["msg"].removeprefix("Value error, "))
+
+
+def _place(raw: Any, loc: tuple[int | str, ...]) -> list[int | str]:
+    """pydantic's `loc` without the names of the forms that it tried, which the text has not."""
+    found: list[int | str] = []
+    for step in loc:
+        known = isinstance(raw, dict) or (isinstance(raw, list) and isinstance(step, int))
+        if known and (step in raw if isinstance(raw, dict) else int(step) < len(raw)):
+            raw = raw[step]
+            found.append(step)
+    return found
 
 
 def _wrong(place: str, why: str, remedy: str = "") -> InputError:
@@ -66,4 +137,4 @@ def _wrong(place: str, why: str, remedy: str = "") -> InputError:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     names = list(known)
     close = get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"Did you mean {close[0]!r}?" if close else f"Known are {', '.join(names)}."
+    return f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(names)}."

@@ -1,97 +1,132 @@
-"""Executes a plan, piece by piece, in memory bounded by the block or the largest tensor."""
+"""Runs a merge: opens the models, plans, executes, and completes the folder."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alloyengine.checkpoint import Checkpoint, Writer, copy_companions, facts
-from alloyengine.checkpoint.dtypes import DTYPES, torch_dtype
-from alloyengine.errors import InputError, Stopped
-from alloyengine.merge.declare import Settings
-from alloyengine.merge.plan import Plan, Step, make_plan
+from alloyengine.checkpoint.writer import SHARD_BYTES
+from alloyengine.errors import InputError
+from alloyengine.merge.backend import backend
+from alloyengine.merge.card import NAME as CARD
+from alloyengine.merge.card import card
+from alloyengine.merge.execute import execute
+from alloyengine.merge.members import Member
+from alloyengine.merge.plan import Plan, make_plan
+from alloyengine.merge.reuse import NAME as MANIFEST
+from alloyengine.merge.reuse import Manifest, reusing
+from alloyengine.merge.steps import Step
 from alloyengine.report import Reporter
-from alloyengine.spec.merge import MergeSpec
+from alloyengine.spec.merge import MergeSpec, Recipe, split_reference
 from alloyengine.spec.result import MergeResult
 
 if TYPE_CHECKING:
-    import torch
-
-_BLOCK = 1 << 20  # elements; a few of these fit in a core's cache
+    from alloyengine.checkpoint.adapter import Adapter
 
 
-def run(spec: MergeSpec, inputs: dict[str, Path], out: Path, report: Reporter) -> MergeResult:
+@dataclass(frozen=True)
+class Options:
+    """How the machine goes about it; none of them changes a number of the result."""
+
+    device: str = "cpu"
+    threads: int = 0  # 0: one for each core
+    shard_bytes: int = SHARD_BYTES
+    update: bool = False  # `out` may be an earlier result: what has not changed is copied from it
+
+
+def run(
+    spec: MergeSpec,
+    inputs: Mapping[str, Path],
+    out: Path,
+    report: Reporter,
+    options: Options = Options(),  # it is frozen
+) -> MergeResult:
     """Writes the merged model to `out` (new or empty). Raises InputError, Stopped."""
-    with ExitStack() as closing:
-        models = {
-            reference: closing.enter_context(Checkpoint.open(path))
-            for reference, path in inputs.items()
-        }
-        plan = make_plan(spec.recipe, models)
-        report.log(f"{plan.method.name} of {len(plan.models)} models, {len(plan.steps)} tensors")
-        layout = {step.tensor: step.info for step in plan.steps}
-        with Writer.open(out, layout) as writer:
-            _execute(plan, models, writer, report)
-            config = {"dtype": spec.recipe.dtype} if spec.recipe.dtype else {}
-            copy_companions(models[plan.like].path, writer.folder, config)
+    known = dict(inputs)
+    with _stages(out) as folder:
+        for number, stage in enumerate(spec.stages):
+            known[str(stage.name)] = folder / str(number)
+            report.log(f"Stage {number + 1} of {len(spec.stages) + 1}: {stage.name}")
+            _merge(stage, known, folder / str(number), report, options)
+        _merge(spec.recipe, known, out, report, options)
     return MergeResult(facts=facts(out))
 
 
-def _execute(plan: Plan, models: dict[str, Checkpoint], writer: Writer, report: Reporter) -> None:
-    sources = [models[reference] for reference in plan.models]
-    buffers = _buffers(plan, sources)
-    total = sum(step.info.numel for step in plan.steps)
-    done = 0
-    for step in plan.steps:
-        if step.settings is None:
-            writer.write(step.tensor, models[plan.like].read(step.tensor))
-        else:
-            _merge_tensor(plan, step, step.settings, sources, buffers, writer, report)
-        done += step.info.numel
-        report.progress("Merging", done, total)
+@contextmanager
+def _stages(out: Path) -> Iterator[Path]:
+    """A folder for what earlier stages make, on the disk where the result will be."""
+    folder = out.with_name(f"{out.name}.stages")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _merge_tensor(
-    plan: Plan,
-    step: Step,
-    settings: Settings,
-    sources: Sequence[Checkpoint],
-    buffers: "Sequence[torch.Tensor]",
-    writer: Writer,
-    report: Reporter,
+def _merge(
+    recipe: Recipe, inputs: Mapping[str, Path], out: Path, report: Reporter, options: Options
 ) -> None:
-    dtype = torch_dtype(step.info.dtype)
-    for start, stop in _pieces(step.info.numel, plan.method.elementwise):
-        if report.stopping():
-            raise Stopped("stopped", "The merge was stopped.")
-        pieces = [
-            source.read_flat(step.tensor, start, stop, buffer).float()
-            for source, buffer in zip(sources, buffers, strict=True)
-        ]
-        merged = plan.method.combine(pieces, settings).to(dtype)
-        if not bool(merged.isfinite().all()):
-            raise InputError(
-                "not_finite",
-                f"{step.tensor!r} would hold infinite or undefined numbers.",
-                "Check the inputs and weights, or choose dtype bfloat16 or float32.",
-            )
-        writer.write_flat(step.tensor, start, merged)
+    with open_members(recipe, inputs) as members:
+        plan = make_plan(recipe, members)
+        report.log(f"{plan.title}: {len(members)} models, {len(plan.steps)} tensors")
+        with (
+            reusing(plan.steps, out) as steps,
+            Writer.open(out, plan.layout, options.shard_bytes, _is_ours(out, options)) as writer,
+        ):
+            _tell(steps, plan, report)
+            execute(steps, writer, backend(options.device), report, options.threads)
+            _complete(recipe, plan, members[plan.like], writer.folder)
 
 
-def _pieces(numel: int, elementwise: bool) -> Iterator[tuple[int, int]]:
-    size = _BLOCK if elementwise else max(numel, 1)
-    for start in range(0, numel, size):
-        yield start, min(start + size, numel)
+def _tell(steps: Sequence[Step], plan: Plan, report: Reporter) -> None:
+    for note in plan.vocabulary.notes if plan.vocabulary else ():
+        report.log(note, "warning")
+    kept = sum(step is not planned for step, planned in zip(steps, plan.steps, strict=True))
+    if kept:
+        report.log(f"{kept} of {len(steps)} tensors have not changed and are kept.")
 
 
-def _buffers(plan: Plan, sources: Sequence[Checkpoint]) -> "list[torch.Tensor]":
-    """One for each source, used again and again: fresh memory costs as much as the arithmetic."""
-    import torch
+@contextmanager
+def open_members(recipe: Recipe, inputs: Mapping[str, Path]) -> Iterator[dict[str, Member]]:
+    """Every model that the recipe names, by its reference."""
+    with ExitStack() as closing:
+        members = {}
+        for reference in dict.fromkeys(reference for _, reference in recipe.references()):
+            name, lora = split_reference(reference)
+            model = closing.enter_context(Checkpoint.open(_folder(inputs, name)))
+            members[reference] = Member(reference, model, _adapter(inputs, lora))
+        yield members
 
-    largest = max((step.info.numel for step in plan.steps), default=0)
-    count = min(largest, _BLOCK) if plan.method.elementwise else largest
-    widths = [
-        max((DTYPES[source.info(name).dtype][1] for name in source.names), default=1)
-        for source in sources
-    ]
-    return [torch.empty(count * width, dtype=torch.uint8) for width in widths]
+
+def _adapter(inputs: Mapping[str, Path], reference: str | None) -> "Adapter | None":
+    if reference is None:
+        return None
+    from alloyengine.checkpoint.adapter import Adapter
+
+    return Adapter.open(_folder(inputs, reference))
+
+
+def _folder(inputs: Mapping[str, Path], reference: str) -> Path:
+    if reference not in inputs:
+        raise InputError("model_missing", f"There is no model {reference!r}.", "Name another.")
+    return inputs[reference]
+
+
+def _is_ours(out: Path, options: Options) -> bool:
+    """May `out` be replaced? Only what a merge has written, and only if that is wanted."""
+    return options.update and (out / MANIFEST).is_file()
+
+
+def _complete(recipe: Recipe, plan: Plan, like: Member, folder: Path) -> None:
+    """The small files beside the weights."""
+    copy_companions(like.model.path, folder, plan.config)
+    if plan.vocabulary:
+        plan.vocabulary.save(folder)
+    if plan.template:
+        from alloyengine.merge.tokenizer.chat import save_template
+
+        save_template(plan.template, folder)
+    (folder / CARD).write_text(card(recipe), encoding="utf-8")
+    Manifest.write(folder, plan.steps)

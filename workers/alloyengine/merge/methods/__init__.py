@@ -1,5 +1,8 @@
-"""Every merge method, by the name recipes use. A file a method."""
+"""Every merge method, by the name recipes use. A file for each, or for a family."""
 
-from alloyengine.merge.methods import linear, slerp, task_arithmetic
+from alloyengine.merge.declare import Method
+from alloyengine.merge.methods import linear, passthrough, slerp, task_arithmetic
+from alloyengine.spec.methods import MergeMethod
 
-METHODS = {method.name: method for method in (linear.METHOD, slerp.METHOD, task_arithmetic.METHOD)}
+_MODULES = (linear, passthrough, slerp, task_arithmetic)
+METHODS: dict[MergeMethod, Method] = {module.METHOD.name: module.METHOD for module in _MODULES}

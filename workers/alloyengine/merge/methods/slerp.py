@@ -1,44 +1,33 @@
-"""Walks from the base to the other model along the arc between their directions."""
+"""Walks from the base to the other model along the arc between their directions.
+
+Shoemake, "Animating rotation with quaternion curves", 1985, doi:10.1145/325165.325242.
+"""
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from alloyengine.merge.declare import Method, Settings
-from alloyengine.spec.methods import PARAMETERS
-
-if TYPE_CHECKING:
-    import torch
+from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
+from alloyengine.merge.gram import gram, weighted_sum
 
 _NEARLY_PARALLEL = 0.9995
+_SHORTEST = 1e-8  # a shorter tensor has no direction
 
 
-def combine(tensors: "Sequence[torch.Tensor]", settings: Settings) -> "torch.Tensor":
-    """t = 0 is the base, t = 1 the other; a straight line when the two are nearly parallel.
-
-    The angle is that of the whole tensors, flattened; lengths are not normalised away.
+def measure(tensors: Tensors, settings: Settings) -> tuple[float, float]:
+    """The weights of base and other. t = 0 is the base, t = 1 the other; a straight line when the
+    two are nearly parallel. The angle is that of the whole tensors; lengths stay as they are.
     """
-    base, other = tensors
     t = settings.shared["t"]
-    cosine = _cosine(base, other)
+    products = gram(tensors)
+    lengths = [length if length > _SHORTEST else 1.0 for length in products.diagonal() ** 0.5]
+    cosine = float(products[0, 1] / (lengths[0] * lengths[1]))
     if abs(cosine) > _NEARLY_PARALLEL:
-        return base.lerp(other, t)
+        return 1 - t, t
     angle = math.acos(cosine)
-    start, end = (math.sin(part * angle) / math.sin(angle) for part in (1 - t, t))
-    return (base * start).add_(other, alpha=end)
+    return math.sin((1 - t) * angle) / math.sin(angle), math.sin(t * angle) / math.sin(angle)
 
 
-def _cosine(a: "torch.Tensor", b: "torch.Tensor") -> float:
-    """1 where a tensor is all zeros: it has no direction, so a straight line is right."""
-    lengths = float(a.norm()) * float(b.norm())
-    return float(a.flatten().dot(b.flatten())) / lengths if lengths else 1.0
+def combine(block: Block, settings: Settings, weights: tuple[float, float]) -> Array:
+    return weighted_sum(block.arrays, weights)
 
 
-METHOD = Method(
-    name="slerp",
-    combine=combine,
-    parameters=PARAMETERS["slerp"],
-    has_base=True,
-    elementwise=False,
-    paper="https://doi.org/10.1145/325165.325242",
-)
+METHOD = Method("slerp", combine, measure)

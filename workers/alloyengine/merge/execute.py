@@ -1,0 +1,144 @@
+"""Executes the steps of a plan: several tensors under way, as many chunks at work as there are cores.
+
+A driver thread follows one tensor through its passes and waits; the workers take chunks (some
+megabytes of consecutive rows) of whichever tensors are under way, so they never wait for the end
+of a pass. Memory is bounded by the chunks at work, whatever the size of model or tensor.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from queue import Empty, SimpleQueue
+from threading import Event
+from typing import Any, Protocol
+
+from alloyengine.errors import InputError, Stopped
+from alloyengine.merge.arrays import finite_bits
+from alloyengine.merge.backend import Backend
+from alloyengine.merge.declare import Block, T
+from alloyengine.merge.steps import Step
+from alloyengine.report import Reporter
+
+_PATIENCE = 0.2  # seconds between looks at whether to stop
+
+
+class Target(Protocol):
+    """Where the result goes; safe to call from several threads."""
+
+    def put(self, name: str, start: int, raw: Any) -> None: ...
+
+
+def execute(
+    steps: Sequence[Step], target: Target, backend: Backend, report: Reporter, threads: int = 0
+) -> None:
+    """Makes every step's tensor. Raises InputError for numbers that are not finite, Stopped."""
+    threads = threads or len(os.sched_getaffinity(0))
+    stop, done = Event(), SimpleQueue[Future[int]]()
+    with ExitStack() as closing:
+        workers = closing.enter_context(ThreadPoolExecutor(threads, "merge"))
+        drivers = closing.enter_context(ThreadPoolExecutor(threads + 1, "tensor"))
+        closing.callback(stop.set)  # the first thing on the way out: then both pools empty quickly
+        for step in steps:
+            passes = _Passes(step, backend, workers, stop)
+            drivers.submit(_drive, passes, target).add_done_callback(done.put)
+        _watch(done, len(steps), sum(step.numel for step in steps), report)
+
+
+def _watch(done: "SimpleQueue[Future[int]]", steps: int, total: int, report: Reporter) -> None:
+    """Returns when all is made; raises what the first failing step raised."""
+    made = 0
+    report.progress("Merging", made, total)
+    while steps:
+        if report.stopping():
+            raise Stopped("stopped", "The merge was stopped.")
+        with suppress(Empty):
+            made += done.get(timeout=_PATIENCE).result()
+            steps -= 1
+            report.progress("Merging", made, total)
+
+
+def _drive(tensors: "_Passes", target: Target) -> int:
+    """Makes one tensor; the number of its elements."""
+    step, backend = tensors.step, tensors.backend
+    if step.method is None:
+        tensors.copy(target)
+        return step.numel
+    method, settings = step.method, step.settings
+    measured = method.measure(tensors, settings) if method.measure else None
+
+    def combine(block: Block) -> None:
+        start = block.start
+        merged = method.combine(block, settings, measured)
+        if not backend.fits(merged, step.dtype):
+            raise _not_finite(step)
+        target.put(step.tensor, start, backend.encode(merged, step.dtype))
+
+    tensors.each(combine)
+    return step.numel
+
+
+def _not_finite(step: Step) -> InputError:
+    return InputError(
+        "not_finite",
+        f"{step.tensor!r} would hold infinite or undefined numbers.",
+        "Check the inputs and weights, or choose dtype bfloat16 or float32.",
+    )
+
+
+@dataclass(frozen=True)
+class _Passes:
+    """`declare.Tensors` for a step: every pass reads the sources anew, chunk by chunk."""
+
+    step: Step
+    backend: Backend
+    workers: ThreadPoolExecutor
+    stop: Event
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.step.rows, self.step.columns
+
+    def each(self, look: Callable[[Block], T]) -> list[T]:
+        return [found for chunk in self._map(partial(self._look, look)) for found in chunk]
+
+    def copy(self, target: Target) -> None:
+        """Puts the only source's bytes as they are."""
+        self._map(partial(self._copy, target))
+
+    def _map(self, work: Callable[[int, int], T]) -> list[T]:
+        futures = [self.workers.submit(work, *chunk) for chunk in self._chunks()]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def _copy(self, target: Target, start: int, stop: int) -> None:
+        self._check()
+        raw = self.step.original.raw(start, stop)
+        if not finite_bits(raw, self.step.dtype):
+            raise _not_finite(self.step)
+        target.put(self.step.tensor, start * self.step.columns, raw)
+
+    def _look(self, look: Callable[[Block], T], start: int, stop: int) -> list[T]:
+        self._check()
+        readers = [source.open(start, stop, self.backend) for source in self.step.sources]
+        return [
+            look(Block([read(a, b) for read in readers], a, self.backend.xp))
+            for a, b in self._split(start, stop, self.backend.block)
+        ]
+
+    def _check(self) -> None:
+        if self.stop.is_set():
+            raise Stopped("stopped", "The merge was stopped.")
+
+    def _chunks(self) -> Iterator[tuple[int, int]]:
+        return self._split(0, self.shape[0], self.backend.chunk)
+
+    def _split(self, start: int, stop: int, elements: int) -> Iterator[tuple[int, int]]:
+        """Ranges of whole rows, of about so many elements."""
+        size = max(1, elements // max(1, self.shape[1]))
+        return ((a, min(a + size, stop)) for a in range(start, stop, size))

@@ -1,0 +1,58 @@
+"""Lengths and angles of whole tensors, and sums that they weigh.
+
+Spherical methods and model stocks stay in the span of their tensors: all they need to know is the
+matrix of dot products, and all they make is a weighted sum.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from alloyengine.merge.declare import Array, Block, Tensors
+
+_RUN = 4096  # float32 products are summed over so many elements, the sums of those in float64
+
+
+def gram(tensors: Tensors, deltas: bool = False) -> np.ndarray:
+    """The dot products of every two tensors, float64 [models, models]; of their differences from
+    the first with `deltas`.
+    """
+
+    def look(block: Block) -> list[float]:
+        arrays = differences(block) if deltas else block.arrays
+        return [dot(a, b, block.xp) for i, a in enumerate(arrays) for b in arrays[i:]]
+
+    sums = np.sum(tensors.each(look), axis=0, dtype=np.float64)
+    size = int((np.sqrt(8 * len(sums) + 1) - 1) / 2)
+    found = np.zeros((size, size))
+    found[np.triu_indices(size)] = sums
+    return found + np.triu(found, 1).T
+
+
+def differences(block: Block) -> list[Array]:
+    """Every other model's array minus the first, in place."""
+    base, *others = block.arrays
+    for other in others:
+        other -= base
+    return others
+
+
+def dot(a: Array, b: Array, xp: Any) -> float:
+    """Of all elements."""
+    if xp is not np:
+        return float((a * b).sum(dtype=xp.float64))
+    a, b = a.reshape(-1), b.reshape(-1)
+    even = a.size - a.size % _RUN
+    runs = np.vecdot(a[:even].reshape(-1, _RUN), b[:even].reshape(-1, _RUN))
+    return float(runs.sum(dtype=np.float64)) + float(np.vecdot(a[even:], b[even:]))
+
+
+def weighted_sum(arrays: Sequence[Array], weights: Sequence[float]) -> Array:
+    """Σ wᵢxᵢ, in the memory of the arrays."""
+    total = arrays[0]
+    total *= weights[0]
+    for array, weight in zip(arrays[1:], weights[1:], strict=True):
+        array *= weight
+        total += array
+    return total

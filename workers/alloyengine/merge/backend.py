@@ -23,6 +23,11 @@ class Backend(Protocol):
         """Elements that one thread takes at a time."""
         ...
 
+    @property
+    def sample(self) -> int:
+        """Elements of each chunk that stand for all of them."""
+        ...
+
     def decode(self, raw: Any, code: str) -> Array:
         """A file's numbers (a numpy array) as float32, in memory of its own."""
         ...
@@ -45,7 +50,7 @@ class Backend(Protocol):
 class Cpu:
     """A block of a few models fits the cache; a chunk is worth the mapping of its bytes."""
 
-    block, chunk = 1 << 18, 1 << 21
+    block, chunk, sample = 1 << 18, 1 << 21, 1 << 16
 
     def __init__(self) -> None:
         import numpy as np
@@ -65,7 +70,7 @@ class Cpu:
 class Torch:
     """Blocks large enough to keep a GPU busy. Imported and used only where there is one."""
 
-    block, chunk = 1 << 26, 1 << 26
+    block, chunk, sample = 1 << 26, 1 << 26, 1 << 20
 
     def __init__(self, device: str) -> None:
         import torch

@@ -47,6 +47,10 @@ class Tensors(Protocol):
         """
         ...
 
+    def sample(self, look: Callable[[Block], T]) -> list[T]:
+        """As `each`, of a part of a large tensor: some rows here and there, always the same."""
+        ...
+
 
 @dataclass(frozen=True)
 class Settings:

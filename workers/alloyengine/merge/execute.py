@@ -104,6 +104,9 @@ class _Passes:
     def each(self, look: Callable[[Block], T]) -> list[T]:
         return [found for chunk in self._map(partial(self._look, look)) for found in chunk]
 
+    def sample(self, look: Callable[[Block], T]) -> list[T]:
+        return [found for chunk in self._map(partial(self._look_into, look)) for found in chunk]
+
     def copy(self, target: Target) -> None:
         """Puts the only source's bytes as they are."""
         self._map(partial(self._copy, target))
@@ -134,6 +137,12 @@ class _Passes:
     def _check(self) -> None:
         if self.stop.is_set():
             raise Stopped("stopped", "The merge was stopped.")
+
+    def _look_into(self, look: Callable[[Block], T], start: int, stop: int) -> list[T]:
+        """At the first rows of a chunk; at all of a tensor that is no larger than one."""
+        if stop - start < self.shape[0]:
+            stop = min(stop, start + max(1, self.backend.sample // max(1, self.shape[1])))
+        return self._look(look, start, stop)
 
     def _chunks(self) -> Iterator[tuple[int, int]]:
         return self._split(0, self.shape[0], self.backend.chunk)

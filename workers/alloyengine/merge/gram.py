@@ -26,8 +26,24 @@ def gram(tensors: Tensors, deltas: bool = False) -> np.ndarray:
     sums = np.sum(tensors.each(look), axis=0, dtype=np.float64)
     size = int((np.sqrt(8 * len(sums) + 1) - 1) / 2)
     found = np.zeros((size, size))
-    found[np.triu_indices(size)] = sums
-    return found + np.triu(found, 1).T
+    rows, columns = np.triu_indices(size)
+    found[rows, columns] = found[columns, rows] = sums
+    return found
+
+
+def column_gram(tensors: Tensors, deltas: bool = False) -> np.ndarray:
+    """As `gram`, of each column by itself: float64 [models, models, columns]."""
+
+    def look(block: Block) -> list[np.ndarray]:
+        arrays = differences(block) if deltas else block.arrays
+        return [_column_dot(a, b, block.xp) for i, a in enumerate(arrays) for b in arrays[i:]]
+
+    sums = np.sum(tensors.each(look), axis=0)
+    size = int((np.sqrt(8 * len(sums) + 1) - 1) / 2)
+    found = np.zeros((size, size, sums.shape[1]))
+    rows, columns = np.triu_indices(size)
+    found[rows, columns] = found[columns, rows] = sums
+    return found
 
 
 def differences(block: Block) -> list[Array]:
@@ -48,8 +64,22 @@ def dot(a: Array, b: Array, xp: Any) -> float:
     return float(runs.sum(dtype=np.float64)) + float(np.vecdot(a[even:], b[even:]))
 
 
-def weighted_sum(arrays: Sequence[Array], weights: Sequence[float]) -> Array:
-    """Σ wᵢxᵢ, in the memory of the arrays."""
+def row_dot(a: Array, b: Array, xp: Any) -> np.ndarray:
+    """Of each row by itself, float64 [rows]."""
+    if xp is not np:
+        return (a * b).sum(dim=1, dtype=xp.float64).cpu().numpy()
+    return np.vecdot(a, b).astype(np.float64)
+
+
+def _column_dot(a: Array, b: Array, xp: Any) -> np.ndarray:
+    product = a * b
+    if xp is not np:
+        return product.sum(dim=0, dtype=xp.float64).cpu().numpy()
+    return product.sum(axis=0, dtype=np.float64)
+
+
+def weighted_sum(arrays: Sequence[Array], weights: Sequence[Any]) -> Array:
+    """Σ wᵢxᵢ, in the memory of the arrays. A weight is a number, or float32 that broadcasts."""
     total = arrays[0]
     total *= weights[0]
     for array, weight in zip(arrays[1:], weights[1:], strict=True):

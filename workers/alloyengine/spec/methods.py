@@ -202,7 +202,10 @@ DECLARATIONS: dict[MergeMethod, Declaration] = {
     ),
     "model_stock": Declaration(
         "Moves from the base towards the models' mean as far as their angles allow.",
-        (_all("filter_wise", "An angle for every row instead of the whole tensor", False),),
+        (
+            _all("filter_wise", "An angle for every row instead of the whole tensor", False),
+            _all("clamp", "Never step away from the models where their angles are wide", False),
+        ),
         "required",
         2,
         paper="https://arxiv.org/abs/2403.19522",

@@ -45,9 +45,7 @@ def kinship(members: Mapping[str, Member]) -> Kinship | None:
 
 def between(samples: Mapping[str, Array]) -> Kinship:
     """From equally long samples, float32 [n], of every model."""
-    distances = {
-        (a, b): _distance(samples[a], samples[b]) for a, b in combinations(samples, 2)
-    }
+    distances = {(a, b): _distance(samples[a], samples[b]) for a, b in combinations(samples, 2)}
     return Kinship(distances, _ancestor(list(samples), distances))
 
 

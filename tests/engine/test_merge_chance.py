@@ -1,0 +1,101 @@
+"""Random methods: what is drawn, how often, and that anybody who draws again draws the same."""
+
+import numpy as np
+import pytest
+import torch
+
+from alloyengine.merge.chance import chosen, key_of, words
+from tests.engine.merging import combine
+
+SIZE = 1 << 18
+LIKE = np.ones(SIZE, np.float32)
+
+
+def drawn(key: int = 7, start: int = 0, like: np.ndarray = LIKE) -> np.ndarray:
+    return words(key_of(key, 0), start, like, np)
+
+
+def test_bits_are_even():
+    ones = np.unpackbits(drawn().view(np.uint8)).mean()
+    assert abs(ones - 0.5) < 4 * 0.5 / np.sqrt(SIZE * 32)
+
+
+def test_bytes_are_uniform():
+    """χ² of 256 values: mean 255, deviation √510."""
+    for byte in drawn().view(np.uint8).reshape(-1, 4).T:
+        counts = np.bincount(byte, minlength=256)
+        chi = ((counts - SIZE / 256) ** 2 / (SIZE / 256)).sum()
+        assert abs(chi - 255) < 5 * np.sqrt(510)
+
+
+@pytest.mark.parametrize("distance", [1, 2, 64, 4096])
+def test_neighbours_are_not_correlated(distance: int):
+    numbers = drawn().astype(np.float64)
+    found = np.corrcoef(numbers[:-distance], numbers[distance:])[0, 1]
+    assert abs(found) < 5 / np.sqrt(SIZE)
+
+
+def test_models_are_not_correlated():
+    one, other = (words(key_of(7, model), 0, LIKE, np).astype(float) for model in (0, 1))
+    assert abs(np.corrcoef(one, other)[0, 1]) < 5 / np.sqrt(SIZE)
+
+
+def test_a_piece_draws_what_the_whole_draws():
+    assert np.array_equal(drawn(start=1000, like=LIKE[:50]), drawn()[1000:1050])
+
+
+def test_torch_draws_the_same_bits():
+    found = words(key_of(7, 0), 2**32 - 10, torch.ones(50), torch)
+    assert found.tolist() == words(key_of(7, 0), 2**32 - 10, LIKE[:50], np).tolist()
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.05, 0.5, 0.97, 1.0])
+def test_so_many_are_chosen(probability: float):
+    share = chosen(3, 0, LIKE, probability, np).mean()
+    assert abs(share - probability) <= 5 * np.sqrt(probability * (1 - probability) / SIZE)
+
+
+SHAPE = (256, 512)
+BASE = np.zeros(SHAPE, np.float32)
+MODEL = np.float32(np.random.default_rng(0).standard_normal(SHAPE))
+
+
+@pytest.mark.parametrize("name", ["dare_linear", "dare_ties", "della", "della_linear"])
+def test_the_length_of_the_change_is_kept(name: str):
+    found = combine(name, [BASE, MODEL], density=0.6, key=5)
+    assert np.abs(found).sum() == pytest.approx(np.abs(MODEL).sum(), rel=1e-5)
+    assert np.mean(found != 0) == pytest.approx(0.6, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["dare_linear", "della_linear"])
+def test_another_seed_draws_others(name: str):
+    one, same, other = (combine(name, [BASE, MODEL], density=0.6, key=k) for k in (1, 1, 2))
+    assert np.array_equal(one, same)
+    assert np.mean((one != 0) == (other != 0)) == pytest.approx(0.52, abs=0.02)
+
+
+def test_dare_expects_the_change_itself():
+    found = np.mean(
+        [combine("dare_linear", [BASE, MODEL], density=0.5, key=key) for key in range(64)], axis=0
+    )
+    error = np.abs(found - MODEL).mean() / np.abs(MODEL).mean()
+    assert error < 0.15  # 1 / √64, and a little
+
+
+def test_della_keeps_the_larger_more_often():
+    kept = np.mean(
+        [combine("della", [BASE, MODEL], density=0.5, epsilon=0.3, key=k) != 0 for k in range(100)],
+        axis=0,
+    )
+    ranks = np.abs(MODEL).argsort(axis=1).argsort(axis=1) / (SHAPE[1] - 1)
+    expected = 0.2 + 0.6 * ranks
+    assert np.abs(kept - expected).mean() < 0.05
+    for low in (0, 0.25, 0.5, 0.75):
+        quarter = (ranks >= low) & (ranks < low + 0.25)
+        assert kept[quarter].mean() == pytest.approx(expected[quarter].mean(), abs=0.003)
+
+
+def test_a_row_of_one_entry_is_kept_by_its_density():
+    model = np.ones((20_000, 1), np.float32)
+    found = combine("della_linear", [model * 0, model], density=0.7, rescale=False)
+    assert found.mean() == pytest.approx(0.7, abs=0.02)

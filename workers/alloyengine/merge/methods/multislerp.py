@@ -1,0 +1,63 @@
+"""Spherical mean of any number of models, or of their changes to a base.
+
+Goddard, "Multi-SLERP" (goddard.blog, 2025): interpolation in the tangent space at the weighted mean
+of the directions. There the weighted tangents sum to nothing, by the mean's own definition: what
+remains is the direction of the mean, at the mean length.
+"""
+
+from alloyengine.errors import InputError
+from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
+from alloyengine.merge.gram import differences, gram, weighted_sum
+
+
+def measure(tensors: Tensors, settings: Settings) -> list[float]:
+    """The models' weights. InputError when the directions cancel each other out."""
+    given = settings.each("weight")
+    if len(given) == 1:
+        return [1.0]
+    weights = _normalized(given) if settings.shared["normalize_weights"] else given
+    eps = settings.shared["eps"]
+    products = gram(tensors, deltas=_has_base(settings))
+    lengths = products.diagonal() ** 0.5
+    units = [weight / (length + eps) for weight, length in zip(weights, lengths, strict=True)]
+    size = float(units @ products @ units) ** 0.5
+    if size < eps:
+        return _opposite(weights)
+    mean = float(lengths @ weights)
+    return [unit * mean / size for unit in units]
+
+
+def _normalized(weights: list[float]) -> list[float]:
+    if not sum(weights):
+        raise InputError(
+            "recipe_wrong",
+            "recipe: multislerp: the weights sum to 0 and can't be normalized.",
+            "Change them, or set normalize_weights: false.",
+        )
+    return [weight / sum(weights) for weight in weights]
+
+
+def _opposite(weights: list[float]) -> list[float]:
+    """Two opposite directions: a straight line through the origin. More have no mean."""
+    if len(weights) == 2:
+        return weights
+    raise InputError(
+        "recipe_wrong",
+        "recipe: multislerp: the models' directions cancel each other out.",
+        "Use other weights.",
+    )
+
+
+def combine(block: Block, settings: Settings, weights: list[float]) -> Array:
+    if not _has_base(settings):
+        return weighted_sum(block.arrays, weights)
+    base = block.arrays[0]
+    base += weighted_sum(differences(block), weights)
+    return base
+
+
+def _has_base(settings: Settings) -> bool:
+    return not settings.own[0]
+
+
+METHOD = Method("multislerp", combine, measure)

@@ -1,0 +1,50 @@
+"""Reinforced agent merging: changes that one model alone made stay whole, shared ones are averaged.
+
+arXiv 2601.13572; `ramplus_tl` is its variant that strengthens unique changes, tensor by tensor.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
+from alloyengine.merge.gram import differences
+
+
+def _moved(block: Block, settings: Settings) -> tuple[list[Array], list[Array], Array]:
+    """The changes, where each is more than nothing, and how many models changed an entry."""
+    deltas = differences(block)
+    masks = [abs(delta) > settings.shared["epsilon"] for delta in deltas]
+    return deltas, masks, sum(mask * np.float32(1) for mask in masks)
+
+
+def _strengths(tensors: Tensors, settings: Settings) -> list[float]:
+    """What to multiply each model's unique changes by: 1 + r · clip(shared / unique, 0, alpha)."""
+
+    def look(block: Block) -> list[tuple[float, float]]:
+        _, masks, count = _moved(block, settings)
+        alone = count == 1
+        unique = [float((mask & alone).sum()) for mask in masks]
+        return [(float(m.sum()) - u, u) for m, u in zip(masks, unique, strict=True)]
+
+    counts = np.sum(tensors.each(look), axis=0, dtype=np.float64)
+    shared, unique = counts[:, 0], np.maximum(counts[:, 1], settings.shared["epsilon"])
+    ratio = np.clip(shared / unique, 0, settings.shared["alpha"])
+    return [float(strength) for strength in 1 + settings.shared["r"] * ratio]
+
+
+def _combine(block: Block, settings: Settings, strengths: Sequence[float] | None) -> Array:
+    base = block.arrays[0]
+    deltas, masks, count = _moved(block, settings)
+    alone = (count == 1) if strengths else None
+    share = 1 / count.clip(1, None)
+    for number, (delta, mask) in enumerate(zip(deltas, masks, strict=True)):
+        delta *= mask
+        delta *= share
+        if strengths and alone is not None:
+            delta *= alone * np.float32(strengths[number] - 1) + np.float32(1)
+        base += delta
+    return base
+
+
+METHODS = (Method("ram", _combine), Method("ramplus_tl", _combine, _strengths))

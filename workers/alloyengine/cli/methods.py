@@ -1,6 +1,6 @@
 """`alloy methods`: what the merge methods are and what they take."""
 
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -8,7 +8,7 @@ from rich.table import Table
 
 from alloyengine.errors import InputError
 from alloyengine.merge.recipe import did_you_mean
-from alloyengine.spec.methods import DECLARATIONS, Declaration, MergeMethod, Parameter
+from alloyengine.spec.methods import DECLARATIONS, Declaration, Parameter
 
 console = Console()
 
@@ -23,7 +23,7 @@ def methods(
     if name not in DECLARATIONS:
         near = did_you_mean(name, DECLARATIONS)
         raise InputError("method_unknown", f"There is no merge method {name!r}.", near)
-    _tell(name, DECLARATIONS[cast(MergeMethod, name)])
+    _tell(name, DECLARATIONS[name])
 
 
 def _overview() -> Table:

@@ -23,12 +23,17 @@ def gram(tensors: Tensors, deltas: bool = False) -> np.ndarray:
         arrays = differences(block) if deltas else block.arrays
         return [dot(a, b, block.xp) for i, a in enumerate(arrays) for b in arrays[i:]]
 
-    sums = np.sum(tensors.each(look), axis=0, dtype=np.float64)
+    sums = summed(tensors.each(look))
     size = int((np.sqrt(8 * len(sums) + 1) - 1) / 2)
     found = np.zeros((size, size))
     rows, columns = np.triu_indices(size)
     found[rows, columns] = found[columns, rows] = sums
     return found
+
+
+def summed(parts: Sequence[Any]) -> np.ndarray:
+    """The sum of equally shaped lists of numbers, one for each block, in float64."""
+    return np.asarray(np.sum(np.asarray(parts, np.float64), axis=0))
 
 
 def column_gram(tensors: Tensors, deltas: bool = False) -> np.ndarray:
@@ -38,7 +43,7 @@ def column_gram(tensors: Tensors, deltas: bool = False) -> np.ndarray:
         arrays = differences(block) if deltas else block.arrays
         return [_column_dot(a, b, block.xp) for i, a in enumerate(arrays) for b in arrays[i:]]
 
-    sums = np.sum(tensors.each(look), axis=0)
+    sums = summed(tensors.each(look))
     size = int((np.sqrt(8 * len(sums) + 1) - 1) / 2)
     found = np.zeros((size, size, sums.shape[1]))
     rows, columns = np.triu_indices(size)
@@ -67,15 +72,15 @@ def dot(a: Array, b: Array, xp: Any) -> float:
 def row_dot(a: Array, b: Array, xp: Any) -> np.ndarray:
     """Of each row by itself, float64 [rows]."""
     if xp is not np:
-        return (a * b).sum(dim=1, dtype=xp.float64).cpu().numpy()
-    return np.vecdot(a, b).astype(np.float64)
+        return np.asarray((a * b).sum(dim=1, dtype=xp.float64).cpu())
+    return np.asarray(np.vecdot(a, b), np.float64)
 
 
 def _column_dot(a: Array, b: Array, xp: Any) -> np.ndarray:
     product = a * b
     if xp is not np:
-        return product.sum(dim=0, dtype=xp.float64).cpu().numpy()
-    return product.sum(axis=0, dtype=np.float64)
+        return np.asarray(product.sum(dim=0, dtype=xp.float64).cpu())
+    return np.asarray(product.sum(axis=0, dtype=np.float64))
 
 
 def weighted_sum(arrays: Sequence[Array], weights: Sequence[Any]) -> Array:

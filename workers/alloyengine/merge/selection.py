@@ -124,7 +124,7 @@ def _look(block: Block, scores: list[Array], brackets: dict[int, _Bracket]) -> d
 
 
 def _host(array: Array, xp: Any) -> np.ndarray:
-    return array if xp is np else array.cpu().numpy()
+    return np.asarray(array if xp is np else array.cpu())
 
 
 def _cut(looks: list[_Look], count: int, bracket: _Bracket) -> Cut | _Bracket:

@@ -15,8 +15,8 @@ import numpy as np
 from alloyengine.errors import InputError
 from alloyengine.merge.chance import SPAN, chosen, key_of, words
 from alloyengine.merge.declare import Array, Block, Settings, Tensors
-from alloyengine.merge.gram import differences
-from alloyengine.merge.selection import Cut, cuts
+from alloyengine.merge.gram import differences, summed
+from alloyengine.merge.selection import cuts
 
 _NO_NORM = 1e-7  # a smaller L1 norm is not rescaled
 
@@ -190,7 +190,7 @@ def _norms(delta: Array, kept: Array | None) -> tuple[float, float]:
 
 
 def _scales(norms: Sequence[Sequence[tuple[float, float]]]) -> list[float]:
-    sums = np.sum(norms, axis=0, dtype=np.float64)
+    sums = summed(norms)
     return [
         float(before / after) if before >= _NO_NORM and after >= _NO_NORM else 1.0
         for before, after in sums
@@ -226,6 +226,3 @@ def _unpacked(bits: Any, like: Array, xp: Any) -> Array | None:
     if bits is None or xp is not np:
         return bits
     return np.unpackbits(bits, count=like.size).reshape(like.shape).view(bool)
-
-
-__all__ = ["Cut", "Sparse", "Sparsify", "at_random", "by_magnitude", "by_rank", "keep_all"]

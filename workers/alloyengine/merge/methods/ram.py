@@ -7,15 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from alloyengine.merge.consensus import floats, total_of
 from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
-from alloyengine.merge.gram import differences
+from alloyengine.merge.gram import differences, summed
 
 
 def _moved(block: Block, settings: Settings) -> tuple[list[Array], list[Array], Array]:
     """The changes, where each is more than nothing, and how many models changed an entry."""
     deltas = differences(block)
     masks = [abs(delta) > settings.shared["epsilon"] for delta in deltas]
-    return deltas, masks, sum(mask * np.float32(1) for mask in masks)
+    return deltas, masks, total_of([floats(mask, block.xp) for mask in masks])
 
 
 def _strengths(tensors: Tensors, settings: Settings) -> list[float]:
@@ -27,7 +28,7 @@ def _strengths(tensors: Tensors, settings: Settings) -> list[float]:
         unique = [float((mask & alone).sum()) for mask in masks]
         return [(float(m.sum()) - u, u) for m, u in zip(masks, unique, strict=True)]
 
-    counts = np.sum(tensors.each(look), axis=0, dtype=np.float64)
+    counts = summed(tensors.each(look))
     shared, unique = counts[:, 0], np.maximum(counts[:, 1], settings.shared["epsilon"])
     ratio = np.clip(shared / unique, 0, settings.shared["alpha"])
     return [float(strength) for strength in 1 + settings.shared["r"] * ratio]
@@ -42,7 +43,7 @@ def _combine(block: Block, settings: Settings, strengths: Sequence[float] | None
         delta *= mask
         delta *= share
         if strengths and alone is not None:
-            delta *= alone * np.float32(strengths[number] - 1) + np.float32(1)
+            delta *= floats(alone, block.xp) * (strengths[number] - 1) + 1
         base += delta
     return base
 

@@ -4,12 +4,9 @@ Selects the entries that vary most between the models, calculates each model's w
 energy of what it changed there, and erases the changes against the majority's sign.
 """
 
-from collections.abc import Callable
-
-import numpy as np
-
+from alloyengine.merge.consensus import agreeing, total_of
 from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
-from alloyengine.merge.gram import differences, dot
+from alloyengine.merge.gram import differences, dot, summed
 from alloyengine.merge.selection import NOTHING, Cut, cuts
 
 _NO_ENERGY, _NO_WEIGHT = 1e-6, 1e-6
@@ -26,33 +23,29 @@ def measure(tensors: Tensors, settings: Settings) -> Selected:
         deltas = _selected(block, cut)
         return [dot(delta, delta, block.xp) for delta in deltas]
 
-    sums = np.sum(tensors.each(energies), axis=0, dtype=np.float64)
-    means = sums / max(1, tensors.shape[0] * tensors.shape[1])
+    means = summed(tensors.each(energies)) / max(1, tensors.shape[0] * tensors.shape[1])
     if means.sum() < _NO_ENERGY:
         return cut, [1 / len(means)] * len(means)
     return cut, [float(mean) for mean in means / means.sum()]
 
 
 def _selection(tensors: Tensors, share: float) -> Cut:
-    counts = tensors.each(lambda block: _count(_variance(differences(block)), block))
+    """The largest `share` of the variances that are not 0."""
+
+    def score(block: Block) -> list[Array]:
+        return [_variance(differences(block))]
+
+    counts = tensors.each(lambda block: int(block.xp.count_nonzero(score(block)[0])))
     wanted = int(sum(counts) * share)
-    score: Callable[[Block], list[Array]] = lambda block: [_variance(differences(block))]
     return cuts(tensors, score, [wanted])[0] if wanted else NOTHING
-
-
-def _count(values: Array, block: Block) -> int:
-    return int(block.xp.count_nonzero(values))
 
 
 def _variance(deltas: list[Array]) -> Array:
     """Between the models, entry by entry."""
-    mean = sum(deltas[1:], start=deltas[0] + 0)
+    mean = total_of(deltas)
     mean /= len(deltas)
-    total = None
-    for delta in deltas:
-        off = delta - mean
-        off *= off
-        total = off if total is None else total.__iadd__(off)
+    squares = [(delta - mean) ** 2 for delta in deltas]
+    total = total_of(squares)
     total /= len(deltas)
     return total
 
@@ -68,17 +61,13 @@ def _selected(block: Block, cut: Cut | None) -> list[Array]:
 
 def combine(block: Block, settings: Settings, selected: Selected) -> Array:
     cut, weights = selected
-    base, deltas = block.arrays[0], _selected(block, cut)
-    positive = sum(deltas[1:], start=deltas[0] + 0) >= 0
-    total, divisor = None, None
-    for delta, weight in zip(deltas, weights, strict=True):
-        agrees = (delta > 0) == positive
-        agrees &= delta != 0
-        share = agrees * block.xp.ones_like(delta[:1, :1]) * weight
-        delta *= share
-        total = delta if total is None else total.__iadd__(delta)
-        divisor = share if divisor is None else divisor.__iadd__(share)
-    total /= divisor.clip(_NO_WEIGHT, None)
+    base, changes = block.arrays[0], _selected(block, cut)
+    sign_of = total_of(changes)
+    for change, weight in zip(changes, weights, strict=True):
+        change *= weight
+    total, divisor = agreeing(changes, sign_of, weights, block.xp)
+    if divisor is not None:
+        total /= divisor.clip(_NO_WEIGHT, None)
     base += total
     return base
 

@@ -5,9 +5,8 @@ the entries that disagree with the majority's sign, if the method asks for conse
 by the weights that took part, if `normalize`; times lambda; plus base.
 """
 
-from functools import partial
-
-from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
+from alloyengine.merge.consensus import agreeing, total_of
+from alloyengine.merge.declare import Array, Block, Method, Settings
 from alloyengine.merge.gram import weighted_sum
 from alloyengine.merge.sparsify import (
     Sparse,
@@ -18,10 +17,6 @@ from alloyengine.merge.sparsify import (
     without_outliers,
 )
 from alloyengine.spec.methods import MergeMethod
-
-
-def _measure(sparsify: Sparsify, tensors: Tensors, settings: Settings) -> Sparse:
-    return sparsify(tensors, settings)
 
 
 def add_up(block: Block, settings: Settings, sparse: Sparse) -> Array:
@@ -39,20 +34,12 @@ def by_consensus(block: Block, settings: Settings, sparse: Sparse) -> Array:
     as positive); `normalize` divides by the weights of those.
     """
     weights = settings.each("weight")
-    base, deltas = block.arrays[0], sparse.apply(block)
-    for delta, weight in zip(deltas, weights, strict=True):
-        delta *= weight
-    positive = sum(deltas[1:], start=deltas[0] + 0) >= 0
-    total, divisor = None, None
-    for delta, weight in zip(deltas, weights, strict=True):
-        agrees = _same_sign(delta, positive)
-        delta *= agrees
-        total = delta if total is None else total.__iadd__(delta)
-        share = (
-            agrees * block.xp.float32(weight) if block.xp.__name__ == "numpy" else agrees * weight
-        )
-        divisor = share if divisor is None else divisor.__iadd__(share)
-    if settings.shared["normalize"]:
+    base, changes = block.arrays[0], sparse.apply(block)
+    for change, weight in zip(changes, weights, strict=True):
+        change *= weight
+    shares = weights if settings.shared["normalize"] else None
+    total, divisor = agreeing(changes, total_of(changes), shares, block.xp)
+    if divisor is not None:
         divisor += divisor == 0
         total /= divisor
     if settings.shared["lambda"] != 1:
@@ -61,15 +48,8 @@ def by_consensus(block: Block, settings: Settings, sparse: Sparse) -> Array:
     return base
 
 
-def _same_sign(delta: Array, positive: Array) -> Array:
-    """An entry of 0 agrees with nobody."""
-    agrees = (delta > 0) == positive
-    agrees &= delta != 0
-    return agrees
-
-
 def _method(name: MergeMethod, sparsify: Sparsify, consensus: bool) -> Method:
-    return Method(name, by_consensus if consensus else add_up, partial(_measure, sparsify))
+    return Method(name, by_consensus if consensus else add_up, sparsify)
 
 
 METHODS = (

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alloyengine.checkpoint.header import LONGEST_HEADER, read_header
+from alloyengine.checkpoint.files import Folder
+from alloyengine.checkpoint.header import LONGEST_HEADER, Place, read_header
 from alloyengine.errors import InputError
 
 F32 = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
@@ -18,8 +19,12 @@ def _file(folder: Path, header: object, data: bytes = b"\0" * 8) -> Path:
     return path
 
 
+def _read(path: Path) -> dict[str, Place]:
+    return read_header(Folder(path.parent), path.name)
+
+
 def test_a_sound_header_is_read(tmp_path: Path):
-    place = read_header(_file(tmp_path, {"a": F32, "__metadata__": {"format": "pt"}}))["a"]
+    place = _read(_file(tmp_path, {"a": F32, "__metadata__": {"format": "pt"}}))["a"]
     assert (place.info.shape, place.info.dtype, place.info.nbytes) == ((2,), "F32", 8)
 
 
@@ -45,7 +50,7 @@ def test_a_sound_header_is_read(tmp_path: Path):
 )
 def test_a_lying_header_is_refused(tmp_path: Path, header: object, message: str):
     with pytest.raises(InputError, match=message):
-        read_header(_file(tmp_path, header))
+        _read(_file(tmp_path, header))
 
 
 @pytest.mark.parametrize("length", [LONGEST_HEADER + 1, 2**63, 100])
@@ -53,7 +58,7 @@ def test_a_header_longer_than_the_file_allocates_nothing(tmp_path: Path, length:
     path = tmp_path / "x.safetensors"
     path.write_bytes(length.to_bytes(8, "little") + b"{}")
     with pytest.raises(InputError, match=f"claims {length} bytes"):
-        read_header(path)
+        _read(path)
 
 
 @given(content=st.binary(max_size=200))
@@ -63,4 +68,4 @@ def test_random_bytes_never_do_worse_than_an_input_error(
     path = tmp_path_factory.mktemp("fuzz") / "x.safetensors"
     path.write_bytes(content)
     with pytest.raises(InputError):
-        read_header(path)
+        _read(path)

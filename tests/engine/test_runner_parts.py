@@ -3,10 +3,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from alloyengine.retry import delays, persistently
 from alloyengine.runner.deaths import explain
 from alloyengine.runner.outbox import Outbox
 from alloyengine.runner.pace import Pace
-from alloyengine.runner.retry import delays, persistently
 from alloyengine.spec.protocol import LogEvent, ProgressEvent
 
 

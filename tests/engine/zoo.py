@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from alloyengine.checkpoint.files import Folder
 from alloyengine.checkpoint.header import TensorInfo, read_header
 from alloyengine.checkpoint.structure import Structure
 
@@ -248,7 +249,7 @@ def specimen(name: str) -> Specimen:
     made = made.from_config(config) if model_class.startswith("Auto") else made(config)
     path = _cage() / name
     made.save_pretrained(path)
-    places = read_header(path / "model.safetensors")
+    places = read_header(Folder(path), "model.safetensors")
     tensors = {tensor: place.info for tensor, place in places.items()}
     return Specimen(path, model_class, json.loads((path / "config.json").read_text()), tensors)
 

@@ -3,6 +3,7 @@
     EngineError
     ├── InputError       the user's: a model, dataset, recipe or value; never retried
     ├── CapacityError    the machine's: memory, disk
+    ├── TransferError    the network's or the storage's; another attempt may fare better
     └── Stopped          an order: cancelled, or asked to make room
 
 Anything else that escapes the engine is a bug of ours.
@@ -23,6 +24,10 @@ class InputError(EngineError):
 
 class CapacityError(EngineError):
     """The machine is too small for the job."""
+
+
+class TransferError(EngineError):
+    """Bytes can't be moved between storage and this machine. Never names a URL: it is a secret."""
 
 
 class Stopped(EngineError):

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 class Files(Protocol):
     """Where a checkpoint's weights lie: a folder, or storage reached by URL."""
 
+    def size(self, name: str) -> int | None:
+        """The length of a file, bytes; None when there is none of that name."""
+        ...
+
     def read(self, name: str, offset: int, size: int) -> "np.ndarray":
         """`size` bytes of a file as uint8, not to be written to. InputError when it is cut short."""
         ...
@@ -33,6 +37,10 @@ class Folder:
         self._path = path
         self._open: dict[str, int] = {}
         self._closing = ExitStack()
+
+    def size(self, name: str) -> int | None:
+        path = self._path / name
+        return path.stat().st_size if path.is_file() else None
 
     def read(self, name: str, offset: int, size: int) -> "np.ndarray":
         import numpy as np

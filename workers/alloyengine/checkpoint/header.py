@@ -6,14 +6,15 @@ Layout: 8 bytes little-endian length n, n bytes of JSON, then the tensors back t
 import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeGuard
 
 from alloyengine.checkpoint.dtypes import DTYPES
+from alloyengine.checkpoint.files import Files
 from alloyengine.errors import InputError
 
 LONGEST_HEADER = 100_000_000
 _MOST_DIMENSIONS = 16
+_LENGTH = 8
 
 
 @dataclass(frozen=True)
@@ -41,24 +42,25 @@ class Place:
     offset: int
 
 
-def read_header(path: Path) -> dict[str, Place]:
+def read_header(files: Files, name: str) -> dict[str, Place]:
     """The tensors of one file; InputError when the header and the file disagree."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > min(LONGEST_HEADER, size - 8):
-            raise _damaged(path, f"the header claims {length} bytes, the file has {size}")
-        entries = _parse(path, file.read(length))
-    return _places(path, entries, start=8 + length, size=size)
+    size = files.size(name) or 0
+    if size < _LENGTH:
+        raise _damaged(name, f"it has only {size} bytes")
+    length = int.from_bytes(files.read(name, 0, _LENGTH).tobytes(), "little")
+    if length > min(LONGEST_HEADER, size - _LENGTH):
+        raise _damaged(name, f"the header claims {length} bytes, the file has {size}")
+    entries = _parse(name, files.read(name, _LENGTH, length).tobytes())
+    return _places(name, entries, start=_LENGTH + length, size=size)
 
 
-def _parse(path: Path, text: bytes) -> dict[str, Any]:
+def _parse(file: str, text: bytes) -> dict[str, Any]:
     try:
         entries = json.loads(text, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, f"the header is not valid JSON ({error})") from None
+        raise _damaged(file, f"the header is not valid JSON ({error})") from None
     if not isinstance(entries, dict):
-        raise _damaged(path, "the header is not a JSON object")
+        raise _damaged(file, "the header is not a JSON object")
     entries.pop("__metadata__", None)
     return entries
 
@@ -72,28 +74,28 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _places(path: Path, entries: dict[str, Any], start: int, size: int) -> dict[str, Place]:
-    spans = {name: _span(path, name, entry) for name, entry in entries.items()}
+def _places(file: str, entries: dict[str, Any], start: int, size: int) -> dict[str, Place]:
+    spans = {name: _span(file, name, entry) for name, entry in entries.items()}
     position = 0
     for name, (info, begin, end) in sorted(spans.items(), key=lambda item: item[1][1:]):
         if begin != position:
-            raise _damaged(path, f"{name!r} begins at {begin}, expected {position}")
+            raise _damaged(file, f"{name!r} begins at {begin}, expected {position}")
         if end - begin != info.nbytes:
-            raise _damaged(path, f"{name!r} takes {end - begin} bytes, its shape {info.nbytes}")
+            raise _damaged(file, f"{name!r} takes {end - begin} bytes, its shape {info.nbytes}")
         position = end
     if start + position != size:
-        raise _damaged(path, f"its tensors end at byte {start + position}, the file at {size}")
-    return {name: Place(info, path.name, start + begin) for name, (info, begin, _) in spans.items()}
+        raise _damaged(file, f"its tensors end at byte {start + position}, the file at {size}")
+    return {name: Place(info, file, start + begin) for name, (info, begin, _) in spans.items()}
 
 
-def _span(path: Path, name: str, entry: Any) -> tuple[TensorInfo, int, int]:
+def _span(file: str, name: str, entry: Any) -> tuple[TensorInfo, int, int]:
     if not isinstance(entry, dict) or entry.get("dtype") not in DTYPES:
-        raise _damaged(path, f"{name!r} has an unknown type")
+        raise _damaged(file, f"{name!r} has an unknown type")
     shape, offsets = entry.get("shape"), entry.get("data_offsets")
     if not _counts(shape) or len(shape) > _MOST_DIMENSIONS:
-        raise _damaged(path, f"{name!r} has an impossible shape")
+        raise _damaged(file, f"{name!r} has an impossible shape")
     if not _counts(offsets) or len(offsets) != 2:
-        raise _damaged(path, f"{name!r} has impossible offsets")
+        raise _damaged(file, f"{name!r} has impossible offsets")
     return TensorInfo(tuple(shape), entry["dtype"]), offsets[0], offsets[1]
 
 
@@ -104,7 +106,7 @@ def _counts(values: Any) -> TypeGuard[list[int]]:
     )
 
 
-def _damaged(path: Path, why: str) -> InputError:
+def _damaged(file: str, why: str) -> InputError:
     return InputError(
-        "checkpoint_damaged", f"{path.name} is damaged: {why}.", "Download or export it again."
+        "checkpoint_damaged", f"{file} is damaged: {why}.", "Download or export it again."
     )

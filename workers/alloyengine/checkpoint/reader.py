@@ -1,8 +1,9 @@
 """A model folder opened for reading: everything known at once, tensors read when asked for."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from alloyengine.checkpoint.dtypes import DTYPES, raw_dtype, torch_dtype
 from alloyengine.checkpoint.files import Files, Folder
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
+class Input(Protocol):
+    """A model that does not lie in a folder of this disk."""
+
+    @property
+    def folder(self) -> Path:
+        """Where its small files are: config, tokenizer, an adapter."""
+        ...
+
+    def open(self) -> "Checkpoint": ...
+
+
 class Checkpoint:
     """Made by `Checkpoint.open`; safe to read from several threads."""
 
@@ -26,10 +38,20 @@ class Checkpoint:
         self.path, self.config, self._places, self._files = path, config, places, files
 
     @classmethod
-    def open(cls, path: Path) -> "Checkpoint":
-        """InputError when the folder is unsafe, incomplete or damaged."""
-        check_folder(path)
-        return cls(path, read_json(path / "config.json"), _find_tensors(path), Folder(path))
+    def open(cls, model: "Path | Input") -> "Checkpoint":
+        """A folder, or a model elsewhere. InputError when it is unsafe, incomplete or damaged."""
+        return cls.over(model, Folder(model)) if isinstance(model, Path) else model.open()
+
+    @classmethod
+    def over(cls, folder: Path, files: Files) -> "Checkpoint":
+        """The small files lie in `folder`, the weights in `files`."""
+        with ExitStack() as undo:
+            undo.callback(files.close)
+            check_folder(folder)
+            config = read_json(folder / "config.json")
+            model = cls(folder, config, _find_tensors(folder, files), files)
+            undo.pop_all()
+        return model
 
     @property
     def names(self) -> list[str]:
@@ -80,11 +102,11 @@ class Checkpoint:
         self.close()
 
 
-def _find_tensors(folder: Path) -> dict[str, Place]:
+def _find_tensors(folder: Path, files: Files) -> dict[str, Place]:
     if (folder / INDEX).exists():
-        return _from_index(folder)
-    if (folder / SINGLE).exists():
-        return read_header(folder / SINGLE)
+        return _from_index(folder, files)
+    if files.size(SINGLE) is not None:
+        return read_header(files, SINGLE)
     raise InputError(
         "model_incomplete",
         f"The folder holds neither {SINGLE} nor {INDEX}.",
@@ -92,15 +114,15 @@ def _find_tensors(folder: Path) -> dict[str, Place]:
     )
 
 
-def _from_index(folder: Path) -> dict[str, Place]:
+def _from_index(folder: Path, files: Files) -> dict[str, Place]:
     weight_map = read_json(folder / INDEX).get("weight_map")
     if not isinstance(weight_map, dict):
         raise InputError("checkpoint_damaged", f"{INDEX} has no weight_map.")
     places: dict[str, Place] = {}
     for shard in sorted({_plain_name(value) for value in weight_map.values()}):
-        if not (folder / shard).is_file():
+        if files.size(shard) is None:
             raise InputError("model_incomplete", f"{INDEX} names {shard}, which is missing.")
-        found = read_header(folder / shard)
+        found = read_header(files, shard)
         if twice := places.keys() & found.keys():
             raise InputError("checkpoint_damaged", f"{min(twice)!r} is in two shards.")
         places |= found

@@ -1,15 +1,9 @@
-"""Writes a model folder whose whole layout is known before its first byte.
+"""Writes a model whose whole layout is known before its first byte."""
 
-<out>.partial/   is filled in any order, tensor by tensor or piece by piece
-<out>/           appears at the end, complete, by one rename
-"""
-
-import errno
 import json
-import os
-import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +11,7 @@ from alloyengine.checkpoint.companions import copy_companions
 from alloyengine.checkpoint.dtypes import DTYPES, code_of
 from alloyengine.checkpoint.header import Place, TensorInfo
 from alloyengine.checkpoint.reader import INDEX, SINGLE
-from alloyengine.errors import CapacityError, InputError
+from alloyengine.checkpoint.sink import NewFolder, Output, Sink
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,39 +22,38 @@ Layout = Mapping[str, TensorInfo]
 
 
 class Writer:
-    """Made by `Writer.open`. The files exist at full size from the start, so a full disk
-    shows at once and pieces can come in any order.
-    """
+    """Made by `Writer.open`. Tensors come in any order, whole or piece by piece."""
 
-    def __init__(self, folder: Path, places: dict[str, Place], files: dict[str, int]) -> None:
-        self.folder, self._places, self._files = folder, places, files
+    def __init__(self, sink: Sink, places: dict[str, Place]) -> None:
+        self._sink, self._places = sink, places
 
     @classmethod
     @contextmanager
     def open(
-        cls, out: Path, layout: Layout, shard_bytes: int = SHARD_BYTES, replace: bool = False
+        cls, out: Path | Output, layout: Layout, shard_bytes: int = SHARD_BYTES
     ) -> Iterator["Writer"]:
-        """Leaves `out` complete, or as it was when the body raises.
-
-        With `replace` an earlier folder `out` gives way at the end.
+        """Leaves `out` (a new or empty folder, or a place elsewhere) complete, or as it was when
+        the body raises.
         """
-        if out.exists() and not replace and (not out.is_dir() or any(out.iterdir())):
-            raise InputError(
-                "output_exists", f"{out.name} is already there.", "Name a new or empty folder."
-            )
-        partial = out.with_name(f"{out.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        try:
-            with ExitStack() as closing:
-                yield cls(partial, *_lay_out(partial, layout, shard_bytes, closing))
-            _put_in_place(partial, out)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            raise CapacityError("disk_full", "The disk is full.", "Free some room.") from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+        output = NewFolder(out) if isinstance(out, Path) else out
+        shards = list(_shards(layout, shard_bytes))
+        places = {name: place for shard in shards for name, place in shard.places.items()}
+        with output.open({shard.name: shard.size for shard in shards}) as sink:
+            for shard in shards:
+                sink.write(shard.name, 0, memoryview(shard.header))
+            if len(shards) > 1:
+                _write_index(sink.folder, places)
+            yield cls(sink, places)
+
+    @property
+    def folder(self) -> Path:
+        """For the small files beside the weights."""
+        return self._sink.folder
+
+    @property
+    def names(self) -> list[str]:
+        """The tensors in the order of their bytes: written so, an upload needs the least memory."""
+        return list(self._places)
 
     def write(self, name: str, tensor: "torch.Tensor") -> None:
         import torch
@@ -73,19 +66,8 @@ class Writer:
         Safe to call from several threads.
         """
         place = self._places[name]
-        memory = raw.reshape(-1).view("u1").data
         offset = place.offset + start * DTYPES[place.info.dtype][1]
-        while memory:
-            count = os.pwrite(self._files[place.shard], memory, offset)
-            memory, offset = memory[count:], offset + count
-
-
-def _put_in_place(partial: Path, out: Path) -> None:
-    before = out.with_name(f"{out.name}.before")
-    if out.exists():
-        out.rename(before)
-    partial.rename(out)
-    shutil.rmtree(before, ignore_errors=True)
+        self._sink.write(place.shard, offset, raw.reshape(-1).view("u1").data)
 
 
 def write(out: Path, tensors: "Mapping[str, torch.Tensor]", companions: Path) -> None:
@@ -100,20 +82,21 @@ def write(out: Path, tensors: "Mapping[str, torch.Tensor]", companions: Path) ->
         copy_companions(companions, writer.folder)
 
 
-def _lay_out(
-    folder: Path, layout: Layout, shard_bytes: int, closing: ExitStack
-) -> tuple[dict[str, Place], dict[str, int]]:
-    shards = _split(layout, shard_bytes)
-    places: dict[str, Place] = {}
-    files: dict[str, int] = {}
-    for number, names in enumerate(shards, start=1):
-        shard = SINGLE if len(shards) == 1 else f"model-{number:05}-of-{len(shards):05}.safetensors"
-        files[shard] = os.open(folder / shard, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
-        closing.callback(os.close, files[shard])
-        places |= _begin(files[shard], shard, {name: layout[name] for name in names})
-    if len(shards) > 1:
-        _write_index(folder, places)
-    return places, files
+@dataclass(frozen=True)
+class _Shard:
+    """One file of weights; its tensors in the order of their bytes."""
+
+    name: str
+    header: bytes
+    places: dict[str, Place]
+    size: int
+
+
+def _shards(layout: Layout, shard_bytes: int) -> Iterator[_Shard]:
+    groups = _split(layout, shard_bytes)
+    for number, names in enumerate(groups, start=1):
+        file = SINGLE if len(groups) == 1 else f"model-{number:05}-of-{len(groups):05}.safetensors"
+        yield _lay_out(file, {name: layout[name] for name in names})
 
 
 def _split(layout: Layout, shard_bytes: int) -> list[list[str]]:
@@ -129,22 +112,21 @@ def _split(layout: Layout, shard_bytes: int) -> list[list[str]]:
     return shards
 
 
-def _begin(file: int, shard: str, layout: Layout) -> dict[str, Place]:
-    """Writes the header and reserves the room; wide types go first, which aligns every tensor."""
-    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
+def _lay_out(file: str, layout: Layout) -> _Shard:
+    """Wide types go first, which aligns every tensor."""
+    entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
     begins: dict[str, int] = {}
     end = 0
     for name, info in sorted(layout.items(), key=lambda item: -DTYPES[item[1].dtype][1]):
         begins[name], end = end, end + info.nbytes
         offsets = [begins[name], end]
-        header[name] = {"dtype": info.dtype, "shape": info.shape, "data_offsets": offsets}
-    text = json.dumps(header, separators=(",", ":")).encode()
+        entries[name] = {"dtype": info.dtype, "shape": info.shape, "data_offsets": offsets}
+    text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    os.pwrite(file, len(text).to_bytes(8, "little") + text, 0)
-    start = 8 + len(text)
-    if end:
-        os.posix_fallocate(file, start, end)
-    return {name: Place(info, shard, start + begins[name]) for name, info in layout.items()}
+    header = len(text).to_bytes(8, "little") + text
+    start = len(header)
+    places = {name: Place(layout[name], file, start + at) for name, at in begins.items()}
+    return _Shard(file, header, places, start + end)
 
 
 def _write_index(folder: Path, places: dict[str, Place]) -> None:

@@ -52,10 +52,10 @@ class Manifest:
 
 
 @contextmanager
-def reusing(steps: Sequence[Step], before: Path) -> Iterator[list[Step]]:
+def reusing(steps: Sequence[Step], before: Path | None) -> Iterator[list[Step]]:
     """The steps, with those that would change nothing as copies from the folder `before`."""
-    manifest = Manifest.read(before)
-    if manifest is None:
+    manifest = Manifest.read(before) if before else None
+    if before is None or manifest is None:
         yield list(steps)
         return
     prints = Fingerprints()

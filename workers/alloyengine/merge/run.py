@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alloyengine.checkpoint import Checkpoint, Writer, copy_companions, facts
+from alloyengine.checkpoint import (
+    Checkpoint,
+    Input,
+    NewFolder,
+    Output,
+    Writer,
+    copy_companions,
+    facts_of,
+)
 from alloyengine.checkpoint.writer import SHARD_BYTES
 from alloyengine.errors import InputError
 from alloyengine.merge.backend import backend
@@ -21,10 +29,14 @@ from alloyengine.merge.reuse import Manifest, reusing
 from alloyengine.merge.steps import Step
 from alloyengine.report import Reporter
 from alloyengine.spec.merge import MergeSpec, Recipe, split_reference
-from alloyengine.spec.result import MergeResult
+from alloyengine.spec.result import MergeResult, ModelFacts
 
 if TYPE_CHECKING:
     from alloyengine.checkpoint.adapter import Adapter
+
+
+Inputs = Mapping[str, Path | Input]
+"""Models by reference: folders, or models that are elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -39,45 +51,57 @@ class Options:
 
 def run(
     spec: MergeSpec,
-    inputs: Mapping[str, Path],
-    out: Path,
+    inputs: Inputs,
+    out: Path | Output,
     report: Reporter,
     options: Options = Options(),  # it is frozen
 ) -> MergeResult:
-    """Writes the merged model to `out` (new or empty). Raises InputError, Stopped."""
+    """Writes the merged model to `out` (a new or empty folder, or a place elsewhere).
+
+    Raises InputError, Stopped; TransferError when models or result are reached by URL.
+    """
+    output = NewFolder(out, _is_ours(out, options)) if isinstance(out, Path) else out
     known = dict(inputs)
-    with _stages(out) as folder:
+    with _stages(output) as folder:
         for number, stage in enumerate(spec.stages):
-            known[str(stage.name)] = folder / str(number)
+            known[str(stage.name)] = made = folder / str(number)
             report.log(f"Stage {number + 1} of {len(spec.stages) + 1}: {stage.name}")
-            _merge(stage, known, folder / str(number), report, options)
-        _merge(spec.recipe, known, out, report, options)
-    return MergeResult(facts=facts(out))
+            _merge(stage, known, NewFolder(made), report, options)
+        return MergeResult(facts=_merge(spec.recipe, known, output, report, options))
 
 
 @contextmanager
-def _stages(out: Path) -> Iterator[Path]:
-    """A folder for what earlier stages make, on the disk where the result will be."""
-    folder = out.with_name(f"{out.name}.stages")
+def _stages(output: Output) -> Iterator[Path]:
+    """A folder for what earlier stages make."""
     try:
-        yield folder
+        yield output.scratch
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(output.scratch, ignore_errors=True)
 
 
 def _merge(
-    recipe: Recipe, inputs: Mapping[str, Path], out: Path, report: Reporter, options: Options
-) -> None:
+    recipe: Recipe, inputs: Inputs, output: Output, report: Reporter, options: Options
+) -> ModelFacts:
     with open_members(recipe, inputs) as members:
         plan = make_plan(recipe, members)
         report.log(f"{plan.title}: {len(members)} models, {len(plan.steps)} tensors")
         with (
-            reusing(plan.steps, out) as steps,
-            Writer.open(out, plan.layout, options.shard_bytes, _is_ours(out, options)) as writer,
+            reusing(plan.steps, output.before) as steps,
+            Writer.open(output, plan.layout, options.shard_bytes) as writer,
         ):
             _tell(steps, plan, report)
-            execute(steps, writer, backend(options.device), report, options.threads)
+            ordered = _in_order(steps, writer)
+            execute(ordered, writer, backend(options.device), report, options.threads)
             _complete(recipe, plan, members[plan.like], writer.folder)
+            if output.before:
+                Manifest.write(writer.folder, plan.steps)
+        return facts_of(plan.config, plan.layout.values())
+
+
+def _in_order(steps: Sequence[Step], writer: Writer) -> list[Step]:
+    """As their bytes lie in the files of the result."""
+    named = {step.tensor: step for step in steps}
+    return [named[name] for name in writer.names]
 
 
 def _tell(steps: Sequence[Step], plan: Plan, report: Reporter) -> None:
@@ -89,26 +113,27 @@ def _tell(steps: Sequence[Step], plan: Plan, report: Reporter) -> None:
 
 
 @contextmanager
-def open_members(recipe: Recipe, inputs: Mapping[str, Path]) -> Iterator[dict[str, Member]]:
+def open_members(recipe: Recipe, inputs: Inputs) -> Iterator[dict[str, Member]]:
     """Every model that the recipe names, by its reference."""
     with ExitStack() as closing:
         members = {}
         for reference in dict.fromkeys(reference for _, reference in recipe.references()):
             name, lora = split_reference(reference)
-            model = closing.enter_context(Checkpoint.open(_folder(inputs, name)))
+            model = closing.enter_context(Checkpoint.open(_find(inputs, name)))
             members[reference] = Member(reference, model, _adapter(inputs, lora))
         yield members
 
 
-def _adapter(inputs: Mapping[str, Path], reference: str | None) -> "Adapter | None":
+def _adapter(inputs: Inputs, reference: str | None) -> "Adapter | None":
     if reference is None:
         return None
     from alloyengine.checkpoint.adapter import Adapter
 
-    return Adapter.open(_folder(inputs, reference))
+    found = _find(inputs, reference)
+    return Adapter.open(found if isinstance(found, Path) else found.folder)
 
 
-def _folder(inputs: Mapping[str, Path], reference: str) -> Path:
+def _find(inputs: Inputs, reference: str) -> Path | Input:
     if reference not in inputs:
         raise InputError("model_missing", f"There is no model {reference!r}.", "Name another.")
     return inputs[reference]
@@ -129,4 +154,3 @@ def _complete(recipe: Recipe, plan: Plan, like: Member, folder: Path) -> None:
 
         save_template(plan.template, folder)
     (folder / CARD).write_text(card(recipe), encoding="utf-8")
-    Manifest.write(folder, plan.steps)

@@ -6,7 +6,7 @@ from typing import TypeVar
 import httpx
 from pydantic import BaseModel
 
-from alloyengine.runner.retry import persistently
+from alloyengine.retry import persistently
 from alloyengine.spec.protocol import (
     Assignment,
     EventBatch,

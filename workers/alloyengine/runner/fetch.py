@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 
+from alloyengine.retry import persistently
 from alloyengine.runner.heart import Heart
-from alloyengine.runner.retry import persistently
 from alloyengine.spec.protocol import ProgressEvent, RemoteFile, ResolvedInput
 
 _CHUNK = 1 << 20

@@ -7,9 +7,9 @@ from typing import Self
 
 import httpx
 
+from alloyengine.retry import delays, may_pass
 from alloyengine.runner.client import Platform, StaleAttempt
 from alloyengine.runner.outbox import Outbox
-from alloyengine.runner.retry import delays, may_pass
 from alloyengine.spec.protocol import EventBatch
 
 INTERVAL = 1.0

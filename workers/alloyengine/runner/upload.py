@@ -7,10 +7,10 @@ from pathlib import Path
 
 import httpx
 
+from alloyengine.retry import persistently
 from alloyengine.runner.client import Platform
 from alloyengine.runner.fetch import TransferError
 from alloyengine.runner.heart import Heart
-from alloyengine.runner.retry import persistently
 from alloyengine.spec.protocol import FileFacts, ProgressEvent, UploadParts, UploadPlan
 
 _CHUNK = 1 << 20

@@ -1,4 +1,4 @@
-"""Waiting between tries."""
+"""Requests that are tried again: how long to wait, what may pass, what to say in the end."""
 
 import random
 import time
@@ -9,6 +9,7 @@ import httpx
 
 T = TypeVar("T")
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
+_REFUSED = {400, 401, 403}  # what the several kinds of storage say to a signature that is too old
 
 
 def delays(longest: float = 30.0) -> Iterator[float]:
@@ -24,6 +25,18 @@ def may_pass(error: httpx.HTTPError) -> bool:
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.status_code in _PASSING
     return isinstance(error, httpx.TransportError)
+
+
+def is_refused(error: httpx.HTTPError) -> bool:
+    """May a fresh presigned URL help?"""
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code in _REFUSED
+
+
+def words(error: httpx.HTTPError) -> str:
+    """Never the error's own text: it holds the presigned URL."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"storage answered {error.response.status_code}"
+    return type(error).__name__
 
 
 def persistently(action: Callable[[], T], patience: float, check: Callable[[], None]) -> T:

@@ -1,0 +1,107 @@
+"""Where the files of a new model go.
+
+<out>.partial/   is filled in any order
+<out>/           appears at the end, complete, by one rename
+"""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from alloyengine.errors import CapacityError, InputError
+
+
+class Sink(Protocol):
+    """Takes the weights of one model."""
+
+    @property
+    def folder(self) -> Path:
+        """For the small files beside the weights."""
+        ...
+
+    def write(self, name: str, offset: int, data: memoryview) -> None:
+        """Safe to call from several threads, in any order; each byte of a file comes once."""
+        ...
+
+
+class Output(Protocol):
+    """A place where one new model may be written."""
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for what is made on the way; it need not exist yet."""
+        ...
+
+    @property
+    def before(self) -> Path | None:
+        """Where an earlier result would be, some of which may be worth keeping."""
+        ...
+
+    def open(self, sizes: Mapping[str, int]) -> AbstractContextManager[Sink]:
+        """For weights in files of these sizes, in bytes. The model is complete when the body
+        ends, and not there when it raises.
+        """
+        ...
+
+
+class NewFolder:
+    """A folder of this disk. The files have their full size from the start, so that a full disk
+    shows at once. With `replace` an earlier folder gives way at the end.
+    """
+
+    def __init__(self, out: Path, replace: bool = False) -> None:
+        self.before, self._replace = out, replace
+        self.scratch = out.with_name(f"{out.name}.stages")
+
+    @contextmanager
+    def open(self, sizes: Mapping[str, int]) -> Iterator["_Draft"]:
+        self._refuse_to_overwrite()
+        out = self.before
+        partial = out.with_name(f"{out.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        try:
+            with ExitStack() as closing:
+                yield _Draft(partial, sizes, closing)
+            _put_in_place(partial, out)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise CapacityError("disk_full", "The disk is full.", "Free some room.") from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def _refuse_to_overwrite(self) -> None:
+        out = self.before
+        if out.exists() and not self._replace and (not out.is_dir() or any(out.iterdir())):
+            raise InputError(
+                "output_exists", f"{out.name} is already there.", "Name a new or empty folder."
+            )
+
+
+class _Draft:
+    def __init__(self, folder: Path, sizes: Mapping[str, int], closing: ExitStack) -> None:
+        self.folder = folder
+        self._files: dict[str, int] = {}
+        for name, size in sizes.items():
+            file = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+            closing.callback(os.close, file)
+            os.posix_fallocate(file, 0, size)
+            self._files[name] = file
+
+    def write(self, name: str, offset: int, data: memoryview) -> None:
+        while data:
+            count = os.pwrite(self._files[name], data, offset)
+            data, offset = data[count:], offset + count
+
+
+def _put_in_place(partial: Path, out: Path) -> None:
+    before = out.with_name(f"{out.name}.before")
+    if out.exists():
+        out.rename(before)
+    partial.rename(out)
+    shutil.rmtree(before, ignore_errors=True)

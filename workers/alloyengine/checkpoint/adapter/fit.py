@@ -40,7 +40,7 @@ def fit(
     `inputs_first` decides for square weights of layers, unless the model's others tell.
     """
     modules = [f"{module}.weight" for module in parts.factors]
-    renaming = find_renaming(modules or list(parts.saved), tensors)
+    renaming = find_renaming(modules, tensors)
     inputs_first = inputs_first or _stores_inputs_first(tensors)
     saved = _find_saved(parts, tensors, renaming, equal)
     found = {name: Update(tensor) for name, tensor in saved.items()}

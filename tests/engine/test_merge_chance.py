@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from alloyengine.merge.chance import chosen, key_of, words
+from alloyengine.merge.chance import chosen, halves, key_of
 from tests.engine.merging import combine
 
 SIZE = 1 << 18
@@ -12,17 +12,17 @@ LIKE = np.ones(SIZE, np.float32)
 
 
 def drawn(key: int = 7, start: int = 0, like: np.ndarray = LIKE) -> np.ndarray:
-    return words(key_of(key, 0), start, like, np)
+    return halves(key_of(key, 0), start, like, np)
 
 
 def test_bits_are_even():
     ones = np.unpackbits(drawn().view(np.uint8)).mean()
-    assert abs(ones - 0.5) < 4 * 0.5 / np.sqrt(SIZE * 32)
+    assert abs(ones - 0.5) < 4 * 0.5 / np.sqrt(SIZE * 16)
 
 
 def test_bytes_are_uniform():
     """χ² of 256 values: mean 255, deviation √510."""
-    for byte in drawn().view(np.uint8).reshape(-1, 4).T:
+    for byte in drawn().view(np.uint8).reshape(-1, 2).T:
         counts = np.bincount(byte, minlength=256)
         chi = ((counts - SIZE / 256) ** 2 / (SIZE / 256)).sum()
         assert abs(chi - 255) < 5 * np.sqrt(510)
@@ -36,17 +36,17 @@ def test_neighbours_are_not_correlated(distance: int):
 
 
 def test_models_are_not_correlated():
-    one, other = (words(key_of(7, model), 0, LIKE, np).astype(float) for model in (0, 1))
+    one, other = (halves(key_of(7, model), 0, LIKE, np).astype(float) for model in (0, 1))
     assert abs(np.corrcoef(one, other)[0, 1]) < 5 / np.sqrt(SIZE)
 
 
 def test_a_piece_draws_what_the_whole_draws():
-    assert np.array_equal(drawn(start=1000, like=LIKE[:50]), drawn()[1000:1050])
+    assert np.array_equal(drawn(start=1001, like=LIKE[:50]), drawn()[1001:1051])
 
 
 def test_torch_draws_the_same_bits():
-    found = words(key_of(7, 0), 2**32 - 10, torch.ones(50), torch)
-    assert found.tolist() == words(key_of(7, 0), 2**32 - 10, LIKE[:50], np).tolist()
+    found = halves(key_of(7, 0), 2**33 - 11, torch.ones(50), torch)
+    assert found.tolist() == halves(key_of(7, 0), 2**33 - 11, LIKE[:50], np).tolist()
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.05, 0.5, 0.97, 1.0])

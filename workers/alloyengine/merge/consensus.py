@@ -31,7 +31,7 @@ def agreeing(
     total = divisor = None
     for number, change in enumerate(changes):
         change *= sign
-        change = change.clip(0, None)
+        change = positive_part(change, xp)
         if weights is not None:
             part = floats(change > 0, xp)
             part *= weights[number]
@@ -43,3 +43,8 @@ def agreeing(
 def floats(mask: Array, xp: Any) -> Array:
     """0 and 1 as float32."""
     return mask.astype(np.float32) if xp is np else mask.to(xp.float32)
+
+
+def positive_part(array: Array, xp: Any) -> Array:
+    """max(x, 0), in place. (numpy's clip is three times as fast as its maximum with a number.)"""
+    return np.clip(array, 0, np.inf, out=array) if xp is np else array.clamp_(min=0)

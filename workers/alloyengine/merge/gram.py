@@ -12,6 +12,7 @@ import numpy as np
 from alloyengine.merge.declare import Array, Block, Tensors
 
 _RUN = 4096  # float32 products are summed over so many elements, the sums of those in float64
+_ONES = np.ones(_RUN, np.float32)
 
 
 def gram(tensors: Tensors, deltas: bool = False) -> np.ndarray:
@@ -67,6 +68,16 @@ def dot(a: Array, b: Array, xp: Any) -> float:
     even = a.size - a.size % _RUN
     runs = np.vecdot(a[:even].reshape(-1, _RUN), b[:even].reshape(-1, _RUN))
     return float(runs.sum(dtype=np.float64)) + float(np.vecdot(a[even:], b[even:]))
+
+
+def total(a: Array, xp: Any) -> float:
+    """The sum of all elements."""
+    if xp is not np:
+        return float(a.sum(dtype=xp.float64))
+    flat = a.reshape(-1)
+    even = flat.size - flat.size % _RUN
+    runs = np.vecdot(flat[:even].reshape(-1, _RUN), _ONES)
+    return float(runs.sum(dtype=np.float64)) + float(flat[even:].sum(dtype=np.float64))
 
 
 def row_dot(a: Array, b: Array, xp: Any) -> np.ndarray:

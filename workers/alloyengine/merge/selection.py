@@ -15,7 +15,7 @@ import numpy as np
 from alloyengine.merge.declare import Array, Block, Tensors
 
 Score = Callable[[Block], list[Array]]
-_MARGIN = 0.01  # of all ranks, to either side of the sample's guess
+_MARGIN = 0.005  # of all ranks, to either side of the sample's guess
 _DEVIATIONS = 4
 _SMALL = 1 << 16  # so many elements are simply all looked at
 
@@ -105,11 +105,14 @@ def _bracket(sample: np.ndarray, share: float, whole: bool) -> _Bracket:
     rank = share * count  # from the top
     margin = 0 if whole else _DEVIATIONS * np.sqrt(count * share * (1 - share)) + _MARGIN * count
     high, low = int(np.floor(rank - margin)) - 1, int(np.ceil(rank + margin))
-    ranks = [count - 1 - max(high, 0), count - 1 - min(low, count - 1)]
-    values = np.partition(sample, ranks)[ranks]
-    top = float("inf") if high < 0 else float(values[0])
-    bottom = -1.0 if low > count - 1 else float(values[1])
+    top = float("inf") if high < 0 else kth_smallest(sample, count - 1 - high)
+    bottom = -1.0 if low > count - 1 else kth_smallest(sample, count - 1 - low)
     return _Bracket(bottom, top)
+
+
+def kth_smallest(values: np.ndarray, rank: int) -> float:
+    """Counted from 0. (numpy's partition is vectorised for one rank at a time only.)"""
+    return float(np.partition(values, rank)[rank])
 
 
 def _look(block: Block, scores: list[Array], brackets: dict[int, _Bracket]) -> dict[int, _Look]:
@@ -136,7 +139,7 @@ def _cut(looks: list[_Look], count: int, bracket: _Bracket) -> Cut | _Bracket:
         return _Bracket(bracket.high, float("inf"))
     if rank > len(inside):
         return _Bracket(-1.0, bracket.low)
-    value = np.partition(inside, len(inside) - rank)[len(inside) - rank]
+    value = kth_smallest(inside, len(inside) - rank)
     left = rank - int(np.count_nonzero(inside > value))
     equals = {}
     for look in looks:
@@ -144,4 +147,4 @@ def _cut(looks: list[_Look], count: int, bracket: _Bracket) -> Cut | _Bracket:
         if here:
             equals[look.row] = here
             left -= here
-    return Cut(float(value), equals)
+    return Cut(value, equals)

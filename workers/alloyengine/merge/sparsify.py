@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from alloyengine.errors import InputError
-from alloyengine.merge.chance import SPAN, chosen, key_of, words
+from alloyengine.merge.chance import SPAN, chosen, halves, key_of
+from alloyengine.merge.consensus import floats
 from alloyengine.merge.declare import Array, Block, Settings, Tensors
-from alloyengine.merge.gram import differences, summed
+from alloyengine.merge.gram import differences, dot, summed, total
 from alloyengine.merge.selection import cuts
 
 _NO_NORM = 1e-7  # a smaller L1 norm is not rescaled
+_NO_SLOPE = 1e-9
 
 Mask = Callable[[Block, int, Array], Array | None]
 """Of a block, a model's number and its change: what is kept (bool), or None for everything."""
@@ -136,31 +138,29 @@ def _ranked(delta: Array, key: int, block: Block, density: float, epsilon: float
     rank from which on that chance suffices.
     """
     xp, columns = block.xp, delta.shape[1]
-    sizes = abs(delta)
-    drawn = words(key, block.start, delta, xp)
+    drawn = halves(key, block.start, delta, xp)
     if columns == 1:
-        return drawn < (np.uint32(density * SPAN) if xp is np else int(density * SPAN))
-    # drawn < low + 2ε·rank/(columns - 1)  <=>  rank > (drawn - low) · (columns - 1) / 2ε
-    per_word = (columns - 1) / (2 * epsilon * SPAN) if epsilon else float("inf")
-    low = (density - epsilon) * SPAN
-    if xp is np:
-        rank = drawn.astype(np.float32)
-        rank -= np.float32(low)
-        rank *= np.float32(per_word)
-        sure, never = rank < 0, rank >= columns - 1
-        least = np.clip(rank, 0, columns - 2).astype(np.int32) + np.int32(1)
-        ordered = np.sort(sizes, axis=1)
-        least += (np.arange(len(delta), dtype=np.int32) * columns)[:, None]
-        kept = sizes >= ordered.reshape(-1).take(least)
-    else:
-        rank = (drawn.to(xp.float32) - low) * per_word
-        sure, never = rank < 0, rank >= columns - 1
-        least = rank.clip(0, columns - 2).to(xp.int64) + 1
-        ordered = xp.sort(sizes, dim=1).values
-        kept = sizes >= xp.gather(ordered, 1, least)
-    kept |= sure
-    kept &= ~never
+        return drawn < round(density * SPAN)
+    # drawn/SPAN < low + 2ε·rank/(columns - 1)  <=>  rank > (drawn/SPAN - low)·(columns - 1)/2ε
+    rank = floats(drawn, xp)
+    rank -= (density - epsilon) * SPAN
+    rank *= (columns - 1) / (2 * max(epsilon, _NO_SLOPE) * SPAN)
+    kept = abs(delta) >= _of_rank(abs(delta), rank, xp)
+    kept |= rank < 0
+    kept &= rank < columns - 1
     return kept
+
+
+def _of_rank(sizes: Array, rank: Array, xp: Any) -> Array:
+    """For each entry the size that has the next rank above the given one in its row."""
+    columns = sizes.shape[1]
+    if xp is not np:
+        place = rank.clip(0, columns - 2).to(xp.int64) + 1
+        return xp.gather(xp.sort(sizes, dim=1).values, 1, place)
+    place = np.clip(rank, 0, columns - 2).astype(np.int32)
+    place += np.arange(1, place.size, columns, dtype=np.int32)[:, None]
+    sizes.sort(axis=1)
+    return sizes.reshape(-1).take(place)
 
 
 def _magnitudes(block: Block) -> list[Array]:
@@ -174,19 +174,17 @@ def _rescaled(tensors: Tensors, settings: Settings, mask: Mask) -> Sparse:
         return Sparse(mask, [1.0] * count)
 
     def look(block: Block) -> list[tuple[float, float]]:
-        return [_norms(delta, mask(block, i, delta)) for i, delta in enumerate(differences(block))]
+        deltas = differences(block)
+        return [_norms(delta, mask(block, i, delta), block.xp) for i, delta in enumerate(deltas)]
 
     return Sparse(mask, _scales(tensors.each(look)))
 
 
-def _norms(delta: Array, kept: Array | None) -> tuple[float, float]:
+def _norms(delta: Array, kept: Array | None, xp: Any) -> tuple[float, float]:
     """L1 norms before and after."""
     sizes = abs(delta)
-    whole = float(sizes.sum())
-    if kept is None:
-        return whole, whole
-    sizes *= kept
-    return whole, float(sizes.sum())
+    whole = total(sizes, xp)
+    return whole, whole if kept is None else dot(sizes, floats(kept, xp), xp)
 
 
 def _scales(norms: Sequence[Sequence[tuple[float, float]]]) -> list[float]:
@@ -206,7 +204,7 @@ def _remembered(tensors: Tensors, settings: Settings, draw: Mask) -> Sparse:
     def look(block: Block) -> tuple[int, list[Any], list[tuple[float, float]]]:
         deltas = differences(block)
         kept = [draw(block, number, delta) for number, delta in enumerate(deltas)]
-        norms = [_norms(delta, mask) for delta, mask in zip(deltas, kept, strict=True)]
+        norms = [_norms(delta, mask, block.xp) for delta, mask in zip(deltas, kept, strict=True)]
         return block.row, [_packed(mask, block.xp) for mask in kept], norms
 
     looks = tensors.each(look)

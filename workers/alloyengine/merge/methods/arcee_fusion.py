@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
+from alloyengine.merge.selection import kth_smallest
 
 _SMALL = 0.03  # changes up to here: four terms of the series are exact in float32
 
@@ -36,9 +37,10 @@ def measure(tensors: Tensors, settings: Settings) -> Importance:
         return np.asarray(sizes if block.xp is np else sizes.cpu()).reshape(-1)
 
     sample = np.concatenate(tensors.sample(scores))
-    ranks = [int(share * (len(sample) - 1)) for share in (0.25, 0.5, 0.75)]
-    first, median, third = np.partition(sample, ranks)[ranks]
-    return Importance(found.divergence, float(median + 1.5 * (third - first)))
+    first, median, third = (
+        kth_smallest(sample, int(share * (len(sample) - 1))) for share in (0.25, 0.5, 0.75)
+    )
+    return Importance(found.divergence, median + 1.5 * (third - first))
 
 
 def _divergence(block: Block) -> np.ndarray:

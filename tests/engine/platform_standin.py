@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 PART = 50_000
+_SIGNATURE = "SIGNATURE"
 
 
 class Standin:
@@ -22,9 +23,11 @@ class Standin:
         self.events: dict[int, dict[str, Any]] = {}
         self.finish: dict[str, Any] | None = None
         self.storage: dict[str, bytes] = {}
+        self.planned: list[dict[str, Any]] = []  # uploads
         self.stop = self.stale = self.down = False
         self.multipart = False
-        self.beats = 0
+        self.beats = self.ranges = 0
+        self.signature = "1"  # of storage URLs; those that were signed with another are refused
 
     def assign(self, spec: dict[str, Any], inputs: dict[str, Path]) -> None:
         self.assignment = {
@@ -49,7 +52,7 @@ class Standin:
             "path": path.name,
             "size": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
-            "url": f"{self.url}/storage/{key}",
+            "url": f"{self.url}/storage/{key}?{_SIGNATURE}",
         }
 
 
@@ -75,16 +78,33 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.state  # type: ignore[attr-defined, no-any-return]
 
     def do_GET(self) -> None:
-        if self.path.startswith("/storage/"):
-            data = self.state.storage.get(self.path.removeprefix("/storage/"))
-            self._send(200 if data is not None else 404, data or b"")
-        else:
-            self._answer(None)
+        if not self.path.startswith("/storage/"):
+            return self._answer(None)
+        if (name := self._signed_name()) is None:
+            return self._send(403)
+        data = self.state.storage.get(name)
+        if data is None:
+            return self._send(404)
+        return self._send_range(data) if "Range" in self.headers else self._send(200, data)
+
+    def _signed_name(self) -> str | None:
+        """The object of a storage URL; None when its signature is no longer good."""
+        name, _, signature = self.path.removeprefix("/storage/").partition("?")
+        return name if signature == self.state.signature else None
+
+    def _send_range(self, data: bytes) -> None:
+        first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
+        self.state.ranges += 1
+        etag = hashlib.md5(data).hexdigest()
+        headers = {"Content-Range": f"bytes {first}-{last}/{len(data)}", "ETag": f'"{etag}"'}
+        self._send(206, data[first : last + 1], headers)
 
     def do_PUT(self) -> None:
         data = self._body()
-        self.state.storage[self.path.removeprefix("/storage/")] = data
-        self._send(200, b"", {"ETag": hashlib.md5(data).hexdigest()})
+        if (name := self._signed_name()) is None:
+            return self._send(403)
+        self.state.storage[name] = data
+        return self._send(200, b"", {"ETag": hashlib.md5(data).hexdigest()})
 
     def do_POST(self) -> None:
         self._answer(json.loads(self._body()))
@@ -102,19 +122,22 @@ class _Handler(BaseHTTPRequestHandler):
         return self._send(200, json.dumps(answer).encode())
 
     def _assignment(self, _: None) -> Any:
-        return self.state.assignment
+        return json.loads(
+            json.dumps(self.state.assignment).replace(_SIGNATURE, self.state.signature)
+        )
 
     def _events(self, batch: Any) -> Any:
         self.state.beats += 1
         self.state.events |= {event["seq"]: event for event in batch["events"]}
         return {"stop": self.state.stop}
 
-    def _uploads(self, facts: Any) -> Any:
-        url = f"{self.state.url}/storage/out/{facts['path']}"
-        if not self.state.multipart or facts["size"] <= PART:
-            return {"urls": [url]}
-        count = -(-facts["size"] // PART)
-        urls = [f"{url}.{number}" for number in range(count)]
+    def _uploads(self, wanted: Any) -> Any:
+        self.state.planned.append(wanted)
+        url, signature = f"{self.state.url}/storage/out/{wanted['path']}", self.state.signature
+        if not self.state.multipart or wanted["size"] <= PART:
+            return {"urls": [f"{url}?{signature}"]}
+        count = -(-wanted["size"] // PART)
+        urls = [f"{url}.{number}?{signature}" for number in range(count)]
         return {"urls": urls, "part_size": PART, "upload_id": "upload"}
 
     def _uploads_complete(self, parts: Any) -> Any:

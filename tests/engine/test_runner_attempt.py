@@ -91,7 +91,7 @@ def test_events_arrive_in_order_and_progress_is_complete(platform, start):
     last = {event["phase"]: event for event in platform.said("progress")}
     assert {"Fetching inputs", "Merging", "Uploading results"} == last.keys()
     assert all(event["done"] == event["total"] for event in last.values())
-    assert any("linear of 2 models" in event["message"] for event in platform.said("log"))
+    assert any("linear: 2 models" in event["message"] for event in platform.said("log"))
 
 
 def test_a_users_mistake_is_told_with_its_remedy(platform, start, three_llamas):
@@ -115,18 +115,20 @@ def test_an_engine_that_breaks_is_our_fault_and_shows_no_path(platform, start, t
     assert "private" not in failure["message"]
 
 
-SLOW = (
-    "import time, sys\nif 'alloyengine.runner.child' in ' '.join(sys.orig_argv): time.sleep(60)\n"
-)
+def asleep(start, tmp_path: Path, seconds: float) -> subprocess.Popen[bytes]:
+    """A runner whose engine sleeps before it begins."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys, time\nif 'alloyengine.runner.child' in ' '.join(sys.orig_argv):\n"
+        f"    time.sleep({seconds})\n"
+    )
+    runner = start(PYTHONPATH=str(tmp_path))
+    until(lambda: children(runner))
+    return runner
 
 
 @pytest.fixture
 def slow(start, tmp_path) -> subprocess.Popen[bytes]:
-    """A runner whose engine sleeps for a minute before it begins."""
-    (tmp_path / "sitecustomize.py").write_text(SLOW)
-    runner = start(PYTHONPATH=str(tmp_path))
-    until(lambda: children(runner))
-    return runner
+    return asleep(start, tmp_path, seconds=60)
 
 
 def test_an_engine_that_is_killed_is_explained(platform, slow):
@@ -198,3 +200,41 @@ def test_an_input_that_is_gone_is_told_without_its_secret_url(platform, start):
     assert start().wait(60) == 0
     message = platform.finish["failure"]["message"]
     assert message == "config.json could not be fetched: storage answered 404."
+
+
+def test_a_merge_leaves_weights_in_storage(platform, start, tmp_path):
+    runner = asleep(start, tmp_path, seconds=1)
+    assert [path.name for path in (tmp_path / "scratch").rglob("*.safetensors")] == []
+    assert [path.name for path in (tmp_path / "scratch").rglob("config.json")] == [
+        "config.json"
+    ] * 3
+    assert runner.wait(60) == 0
+    assert platform.ranges >= 2
+    assert platform.planned[0].keys() == {"path", "size", "upload_id"}
+    assert platform.planned[0]["path"] == "model.safetensors"
+
+
+def test_the_engines_task_is_readable_by_the_runner_alone(platform, start, tmp_path):
+    asleep(start, tmp_path, seconds=60)
+    assert (tmp_path / "scratch/work.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_urls_that_grow_too_old_are_renewed(platform, start, tmp_path):
+    runner = asleep(start, tmp_path, seconds=1)
+    platform.signature = "2"
+    assert runner.wait(60) == 0
+    assert platform.finish["result"]["kind"] == "merge"
+
+
+def test_weights_that_are_gone_are_told_without_their_secret_url(platform, start, tmp_path):
+    del platform.storage["inputs/first/model.safetensors"]
+    assert start().wait(60) == 0
+    failure = platform.finish["failure"]
+    assert (failure["code"], failure["fault"]) == ("transfer_failed", "platform")
+    assert failure["message"] == "model.safetensors could not be read: storage answered 404."
+
+
+def test_weights_of_another_length_than_promised_are_refused(platform, start):
+    platform.storage["inputs/first/model.safetensors"] += b"more"
+    assert start().wait(60) == 0
+    assert "was promised" in platform.finish["failure"]["message"]

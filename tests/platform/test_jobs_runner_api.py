@@ -11,7 +11,9 @@ from django.test import Client
 
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog.models import Dataset, Evaluation, ModelVersion
-from alloyworks.jobs import lifecycle
+from alloyworks.jobs import finish as endings
+from alloyworks.jobs import lifecycle, tasks
+from alloyworks.jobs.leftovers import sweep_attempt
 from alloyworks.jobs.models import Attempt, Event, Job, JobInput, Metric
 from alloyworks.jobs.tokens import token_of
 from alloyworks.storage import keys, objects
@@ -59,6 +61,10 @@ def entry(path: str, content: bytes) -> dict[str, Any]:
     return {"path": path, "size": len(content), "sha256": digest}
 
 
+def wanted(path: str, content: bytes, upload_id: str | None = None) -> dict[str, Any]:
+    return {"path": path, "size": len(content), "upload_id": upload_id}
+
+
 def runner_of(attempt: Attempt) -> Call:
     token = token_of(attempt.job_id, attempt.number)
     client = Client(headers={"Authorization": f"Bearer {token}"}, raise_request_exception=False)
@@ -77,7 +83,7 @@ def event(seq: int, **body: Any) -> dict[str, Any]:
 
 def uploaded(call: Call, path: str = "model.safetensors", content: bytes = WEIGHTS) -> Any:
     facts = entry(path, content)
-    plan = call("uploads", facts).json()
+    plan = call("uploads", wanted(path, content)).json()
     httpx.put(plan["urls"][0], content=content).raise_for_status()
     return facts
 
@@ -226,24 +232,84 @@ def test_a_large_file_goes_up_in_parts(alice: Principal) -> None:
     attempt = launched(alice)
     call = runner_of(attempt)
     content = bytes(objects.PART_BYTES + 5)
-    plan = call("uploads", entry("model.safetensors", content)).json()
-    parts = [content[: plan["part_size"]], content[plan["part_size"] :]]
-    puts = [httpx.put(url, content=part) for url, part in zip(plan["urls"], parts, strict=True)]
-    etags = [put.headers["ETag"] for put in puts]
+    plan = call("uploads", wanted("model.safetensors", content)).json()
 
+    etags = sent_in_parts(plan, content)
     joined = {"path": "model.safetensors", "upload_id": plan["upload_id"], "etags": etags}
     assert call("uploads/complete", joined).status_code == 200
 
-    prefix = keys.attempt_prefix(alice.organisation.id, attempt.job_id, 1)
-    found = objects.stat(prefix + "model.safetensors")
+    found = objects.stat(endings.prefix_of(attempt) + "model.safetensors")
     assert found is not None
     assert found.size == len(content)
+
+
+def sent_in_parts(plan: dict[str, Any], content: bytes) -> list[str]:
+    parts = [content[: plan["part_size"]], content[plan["part_size"] :]]
+    puts = [httpx.put(url, content=part) for url, part in zip(plan["urls"], parts, strict=True)]
+    return [put.headers["ETag"] for put in puts]
+
+
+def test_urls_of_an_upload_are_signed_again(alice: Principal) -> None:
+    call = runner_of(launched(alice))
+    content = bytes(objects.PART_BYTES + 5)
+    before = call("uploads", wanted("model.safetensors", content)).json()
+
+    plan = call("uploads", wanted("model.safetensors", content, before["upload_id"])).json()
+
+    etags = sent_in_parts(before, content)[:1] + sent_in_parts(plan, content)[1:]
+    joined = {"path": "model.safetensors", "upload_id": before["upload_id"], "etags": etags}
+    assert plan["upload_id"] == before["upload_id"]
+    assert call("uploads/complete", joined).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "ending", [{"stopped": True}, {"failure": {"code": "x", "fault": "user", "message": "No."}}]
+)
+def test_what_an_attempt_without_a_result_has_uploaded_is_swept_away(
+    alice: Principal, ending: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(tasks, "sweep_after", asked.append)
+    attempt = launched(alice)
+    call = runner_of(attempt)
+    uploaded(call, "config.json")
+    content = bytes(objects.PART_BYTES + 5)
+    plan = call("uploads", wanted("model.safetensors", content)).json()
+    sent_in_parts(plan, content)
+
+    call("finish", ending)
+    sweep_attempt(asked[0].id, alice.organisation.id)
+
+    assert objects.stat(endings.prefix_of(attempt) + "config.json") is None
+    assert httpx.put(plan["urls"][0], content=b"x").status_code == 404
+
+
+def test_a_result_is_never_swept_away(alice: Principal, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Attempt] = []
+    monkeypatch.setattr(tasks, "sweep_after", asked.append)
+    attempt = launched(alice)
+    call = runner_of(attempt)
+
+    call("finish", {"result": TRAINED, "files": [uploaded(call)]})
+    sweep_attempt(attempt.id, alice.organisation.id)
+
+    assert asked == []
+    assert objects.stat(endings.prefix_of(attempt) + "model.safetensors")
+
+
+def test_what_a_running_attempt_has_uploaded_stays(alice: Principal) -> None:
+    attempt = launched(alice)
+    uploaded(runner_of(attempt))
+
+    sweep_attempt(attempt.id, alice.organisation.id)
+
+    assert objects.stat(endings.prefix_of(attempt) + "model.safetensors")
 
 
 CALLS: list[tuple[str, dict[str, Any] | None]] = [
     ("assignment", None),
     ("events", {"events": []}),
-    ("uploads", entry("a.json", b"")),
+    ("uploads", wanted("a.json", b"")),
     ("uploads/complete", {"path": "a.json", "upload_id": "u", "etags": ["e"]}),
     ("finish", {"stopped": True}),
 ]
@@ -288,4 +354,4 @@ def test_a_runners_token_opens_nothing_of_the_users_api(alice: Principal) -> Non
 def test_a_path_that_leads_elsewhere_is_refused(alice: Principal, path: str) -> None:
     attempt = launched(alice)
 
-    assert runner_of(attempt)("uploads", entry(path, b"")).status_code == 422
+    assert runner_of(attempt)("uploads", wanted(path, b"")).status_code == 422

@@ -90,6 +90,26 @@ def test_an_unknown_upload_is_missing_and_can_be_given_up_twice(prefix: str) -> 
     assert objects.stat(key) is None
 
 
+def test_uploads_below_a_prefix_are_given_up(prefix: str) -> None:
+    uploads = {prefix + name: objects.start_multipart(prefix + name) for name in ("a", "b/c")}
+    other = prefix.rstrip("/") + "-neighbour/a"
+    stranger = objects.start_multipart(other)
+    urls = {key: objects.presign_part(key, upload, 1) for key, upload in uploads.items()}
+
+    objects.abort_prefix(prefix)
+    objects.abort_prefix(prefix)
+
+    assert {httpx.put(url, content=b"x").status_code for url in urls.values()} == {404}
+    assert httpx.put(objects.presign_part(other, stranger, 1), content=b"x").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("size", "part"), [(1, 16 << 20), (10**12, 10**8), (10**12 + 1, 10**8 + 1)]
+)
+def test_parts_are_as_large_as_their_number_demands(size: int, part: int) -> None:
+    assert objects.part_size(size) == part
+
+
 def test_a_prefix_is_deleted_whole_and_alone(prefix: str) -> None:
     for name in ("a", "b/c", "d"):
         objects.put_bytes(prefix + name, b"x")

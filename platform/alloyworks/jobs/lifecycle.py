@@ -202,6 +202,8 @@ def _close(attempt: Attempt, state: AttemptState, failure: Failure | None) -> No
     attempt.state, attempt.finished_at = state, timezone.now()
     attempt.failure = failure.model_dump() if failure else None
     attempt.save()
+    if state != AttemptState.SUCCEEDED:
+        tasks.sweep_after(attempt)
 
 
 def _fail(job: Job, failure: Failure) -> None:

@@ -15,11 +15,11 @@ from ninja.security import HttpBearer
 from alloyengine.spec.protocol import (
     Assignment,
     EventBatch,
-    FileFacts,
     Finish,
     Orders,
     UploadParts,
     UploadPlan,
+    UploadRequest,
 )
 from alloyworks.accounts.keys import hashed
 from alloyworks.api import problems
@@ -87,18 +87,19 @@ def events(request: HttpRequest, batch: EventBatch) -> Orders:
 
 
 @runner_api.post("/uploads", response=UploadPlan)
-def uploads(request: HttpRequest, facts: FileFacts) -> UploadPlan:
+def uploads(request: HttpRequest, wanted: UploadRequest) -> UploadPlan:
+    """Begins an upload, or with an id signs fresh URLs for one that was begun."""
     attempt = _attempt(request)
     with scope(attempt.organisation_id):
         lifecycle.job_of(attempt)
-    key = keys.key(endings.prefix_of(attempt), facts.path)
-    if facts.size <= objects.PART_BYTES:
+    key = keys.key(endings.prefix_of(attempt), wanted.path)
+    if wanted.size <= objects.PART_BYTES:
         return UploadPlan(urls=[objects.presign_put(key, UPLOAD_SECONDS)])
-    upload = objects.start_multipart(key)
-    count = -(-facts.size // objects.PART_BYTES)
-    parts = range(1, count + 1)
+    part_size = objects.part_size(wanted.size)
+    upload = wanted.upload_id or objects.start_multipart(key)
+    parts = range(1, -(-wanted.size // part_size) + 1)
     urls = [objects.presign_part(key, upload, part, UPLOAD_SECONDS) for part in parts]
-    return UploadPlan(urls=urls, part_size=objects.PART_BYTES, upload_id=upload)
+    return UploadPlan(urls=urls, part_size=part_size, upload_id=upload)
 
 
 @runner_api.post("/uploads/complete", response=Orders)

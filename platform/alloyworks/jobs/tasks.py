@@ -9,7 +9,7 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from alloyworks.celery import app
-from alloyworks.jobs.models import Job
+from alloyworks.jobs.models import Attempt, Job
 
 _BUSY = "jobs:reconciling"
 _logger = logging.getLogger(__name__)
@@ -36,6 +36,14 @@ def reconcile() -> None:
         cache.delete(_BUSY)
 
 
+@app.task  # type: ignore[untyped-decorator]
+def sweep(attempt_id: str, organisation_id: str) -> None:
+    """Removes what an attempt without a result has left in storage."""
+    from alloyworks.jobs.leftovers import sweep_attempt
+
+    sweep_attempt(UUID(attempt_id), UUID(organisation_id))
+
+
 def hint(job: Job) -> None:
     """After the commit, asks the worker to look at the job."""
     words = (str(job.id), str(job.organisation_id))
@@ -45,6 +53,12 @@ def hint(job: Job) -> None:
 def hint_all() -> None:
     """After the commit, asks the worker to look at all jobs."""
     transaction.on_commit(lambda: _send(reconcile))
+
+
+def sweep_after(attempt: Attempt) -> None:
+    """After the commit, has the worker remove what the attempt has uploaded."""
+    words = (str(attempt.id), str(attempt.organisation_id))
+    transaction.on_commit(lambda: _send(sweep, *words))
 
 
 def _send(task: Any, *words: str) -> None:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
-PART_BYTES = 64 * 1024**2
+PART_BYTES = 16 * 1024**2  # a merge holds several in memory while it writes them
+_MOST_PARTS = 10_000  # of one upload, says S3
 _CHUNK = 1024**2
 _ABSENT = {"404", "NoSuchKey", "NotFound", "NoSuchUpload"}
 Told = Callable[[int], None]
@@ -109,6 +110,11 @@ def presign_put(key: str, seconds: int = 3600) -> str:
     return _client().generate_presigned_url("put_object", Params=parameters, ExpiresIn=seconds)
 
 
+def part_size(size: int) -> int:
+    """In how large parts a file of so many bytes goes up."""
+    return max(PART_BYTES, -(-size // _MOST_PARTS))
+
+
 def start_multipart(key: str) -> str:
     """The id of a new upload in parts; nothing is visible until it is completed."""
     return _client().create_multipart_upload(Bucket=config.s3_bucket, Key=key)["UploadId"]
@@ -150,10 +156,18 @@ def abort_multipart(key: str, upload_id: str) -> None:
         return
 
 
+def abort_prefix(prefix: str) -> None:
+    """Gives up every upload in parts below a prefix, which ends with `/`."""
+    _check_prefix(prefix)
+    pages = _client().get_paginator("list_multipart_uploads")
+    for page in pages.paginate(Bucket=config.s3_bucket, Prefix=prefix):
+        for upload in page.get("Uploads", []):
+            abort_multipart(upload["Key"], upload["UploadId"])
+
+
 def delete_prefix(prefix: str) -> None:
     """Deletes every object below a prefix, which ends with `/`."""
-    if not prefix.endswith("/") or len(prefix) < 2:
-        raise ValueError(f"{prefix!r} is no prefix of ours")
+    _check_prefix(prefix)
     pages = _client().get_paginator("list_objects_v2")
     for page in pages.paginate(Bucket=config.s3_bucket, Prefix=prefix):
         found: list[ObjectIdentifierTypeDef] = [
@@ -161,6 +175,11 @@ def delete_prefix(prefix: str) -> None:
         ]
         if found:
             _client().delete_objects(Bucket=config.s3_bucket, Delete={"Objects": found})
+
+
+def _check_prefix(prefix: str) -> None:
+    if not prefix.endswith("/") or len(prefix) < 2:
+        raise ValueError(f"{prefix!r} is no prefix of ours")
 
 
 def ensure_bucket() -> None:

@@ -3,13 +3,16 @@
 from pathlib import Path
 from threading import Event
 
+from alloyengine.errors import TransferError
 from alloyengine.runner.client import Platform
+from alloyengine.runner.desk import Desk
 from alloyengine.runner.engine import run_engine
-from alloyengine.runner.fetch import TransferError, fetch
+from alloyengine.runner.fetch import fetch
 from alloyengine.runner.heart import Heart, StopOrdered
 from alloyengine.runner.messages import Done, Failed, LastWord, Work
 from alloyengine.runner.upload import upload
-from alloyengine.spec.protocol import Assignment, Failure, Finish
+from alloyengine.spec.merge import MergeSpec
+from alloyengine.spec.protocol import Assignment, Failure, FileFacts, Finish
 
 _STOPPED = Failure(code="stopped", fault="user", message="Stopped by order.")
 _EVICTED = Failure(
@@ -31,19 +34,28 @@ def run_attempt(platform: Platform, scratch: Path, leaving: Event) -> None:
 
 def _attempt(assignment: Assignment, platform: Platform, scratch: Path, heart: Heart) -> Finish:
     out = scratch / "out"
+    streams = isinstance(assignment.spec, MergeSpec)
     try:
-        inputs = fetch(assignment.inputs, scratch / "inputs", heart)
-        work = Work(spec=assignment.spec, inputs=inputs, out=out)
-        last_word = run_engine(work, scratch, heart)
+        inputs = fetch(assignment.inputs, scratch / "inputs", heart, leave_weights=streams)
+        work = Work(spec=assignment.spec, inputs=inputs, out=out, streams=streams)
+        last_word = run_engine(work, scratch, heart, Desk(platform))
         if isinstance(last_word, Done):
-            return Finish(result=last_word.result, files=upload(out, platform, heart))
+            return Finish(result=last_word.result, files=_deliver(last_word, out, platform, heart))
         heart.check()
         return _without_result(last_word)
     except StopOrdered:
         return _stopped(heart)
     except TransferError as error:
-        failure = Failure(code="transfer_failed", fault="platform", message=str(error))
+        failure = Failure(code=error.code, fault="platform", message=error.message)
         return Finish(failure=failure)
+
+
+def _deliver(done: Done, out: Path, platform: Platform, heart: Heart) -> list[FileFacts]:
+    """The manifest of the whole result: what the engine has sent itself, and the files in `out`."""
+    for parts in done.parts:
+        heart.check()
+        platform.complete_upload(parts)
+    return sorted([*done.files, *upload(out, platform, heart)], key=lambda file: file.path)
 
 
 def _stopped(heart: Heart) -> Finish:

@@ -1,7 +1,7 @@
 """The engine's process: `python -m alloyengine.runner.child WORK_FILE EVENTS_FD`.
 
 Runs one job and says what happens as JSON lines on the inherited pipe. SIGTERM asks it to stop.
-It ends by itself when the agent, at the other end of its standard input, is gone.
+Its questions are answered on standard input; when that ends the agent is gone, and so is it.
 """
 
 import math
@@ -9,15 +9,17 @@ import os
 import signal
 import sys
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 from typing import Any, BinaryIO
 
 from pydantic import BaseModel
 
-from alloyengine.errors import CapacityError, InputError, Stopped
+from alloyengine.errors import CapacityError, InputError, Stopped, TransferError
 from alloyengine.execute import execute
 from alloyengine.report import Level
+from alloyengine.runner.asking import Agent
 from alloyengine.runner.messages import Done, Failed, LastWord, Obeyed, Work
+from alloyengine.spec.merge import MergeSpec
 from alloyengine.spec.protocol import Failure, LogEvent, MetricEvent, ProgressEvent, ReportEvent
 
 _MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
@@ -56,22 +58,24 @@ class PipeReporter:
 def main() -> None:
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    Thread(target=_end_with_agent, daemon=True).start()
-    work = Work.model_validate_json(Path(sys.argv[1]).read_bytes())
     with os.fdopen(int(sys.argv[2]), "wb") as pipe:
         reporter = PipeReporter(pipe, stop)
-        reporter.say(_last_word(work, reporter))
+        agent = Agent(reporter.say)
+        work = Work.model_validate_json(Path(sys.argv[1]).read_bytes())
+        reporter.say(_last_word(work, agent, reporter))
 
 
-def _last_word(work: Work, reporter: PipeReporter) -> LastWord:
+def _last_word(work: Work, agent: Agent, reporter: PipeReporter) -> LastWord:
     try:
-        return Done(result=execute(work.spec, dict(work.inputs), work.out, reporter))
+        return _done(work, agent, reporter)
     except Stopped:
         return Obeyed()
     except InputError as error:
         return _failed(error.code, "user", error.message, error.remedy)
     except CapacityError as error:
         return _failed(error.code, "capacity", error.message, error.remedy)
+    except TransferError as error:
+        return _failed(error.code, "platform", error.message, error.remedy)
     except (MemoryError, RuntimeError) as error:
         # torch tells a failed allocation as a RuntimeError with words in it.
         if isinstance(error, RuntimeError) and not _ran_out(error):
@@ -84,19 +88,21 @@ def _last_word(work: Work, reporter: PipeReporter) -> LastWord:
         )
 
 
+def _done(work: Work, agent: Agent, reporter: PipeReporter) -> Done:
+    if work.streams and isinstance(work.spec, MergeSpec):
+        from alloyengine.runner.streaming import merge
+
+        return merge(work.spec, work, agent, reporter)
+    folders = {reference: place.folder for reference, place in work.inputs.items()}
+    return Done(result=execute(work.spec, folders, work.out, reporter))
+
+
 def _ran_out(error: RuntimeError) -> bool:
     return any(words in str(error).lower() for words in _MEMORY)
 
 
 def _failed(code: str, fault: Any, message: str, remedy: str) -> Failed:
     return Failed(failure=Failure(code=code, fault=fault, message=message, remedy=remedy))
-
-
-def _end_with_agent() -> None:
-    # Raw reads: a daemon thread inside sys.stdin's lock would abort the exit of Python.
-    while os.read(0, 1024):
-        pass
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ from alloyengine.retry import persistently
 from alloyengine.spec.protocol import (
     Assignment,
     EventBatch,
-    FileFacts,
     Finish,
     Orders,
     UploadParts,
     UploadPlan,
+    UploadRequest,
 )
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -41,8 +41,8 @@ class Platform:
         """One try only: the next heartbeat carries what this one could not."""
         return self._call(Orders, "POST", "/events", batch)
 
-    def plan_upload(self, facts: FileFacts) -> UploadPlan:
-        return self._patiently(lambda: self._call(UploadPlan, "POST", "/uploads", facts))
+    def plan_upload(self, request: UploadRequest) -> UploadPlan:
+        return self._patiently(lambda: self._call(UploadPlan, "POST", "/uploads", request))
 
     def complete_upload(self, parts: UploadParts) -> Orders:
         return self._patiently(lambda: self._call(Orders, "POST", "/uploads/complete", parts))

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import IO
@@ -13,8 +15,19 @@ from typing import IO
 from pydantic import ValidationError
 
 from alloyengine.runner import deaths
+from alloyengine.runner.desk import Desk
 from alloyengine.runner.heart import Heart, StopOrdered
-from alloyengine.runner.messages import Done, Failed, LastWord, Obeyed, Work, message
+from alloyengine.runner.messages import (
+    Ask,
+    AskUpload,
+    AskUrls,
+    Done,
+    Failed,
+    LastWord,
+    Obeyed,
+    Work,
+    message,
+)
 from alloyengine.runner.pace import Pace
 from alloyengine.spec.protocol import LogEvent, ProgressEvent
 
@@ -31,16 +44,17 @@ _OURS = {
 }
 
 
-def run_engine(work: Work, scratch: Path, heart: Heart) -> LastWord:
+def run_engine(work: Work, scratch: Path, heart: Heart, desk: Desk) -> LastWord:
     """Raises StaleAttempt (the process is dead by then)."""
     task, log = scratch / "work.json", scratch / "engine.log"
+    task.touch(mode=0o600)  # presigned URLs are secrets
     task.write_text(work.model_dump_json())
     kills = deaths.oom_kills()
     reading, writing = os.pipe()
     with log.open("wb") as errors, os.fdopen(reading, "rb") as news:
         process = _start(task, writing, errors, scratch)
         os.close(writing)
-        ear = _Ear(news, heart)
+        ear = _Ear(news, heart, partial(desk.serve, reply=_stdin(process)))
         try:
             _watch(process, heart)
         finally:
@@ -52,11 +66,11 @@ def run_engine(work: Work, scratch: Path, heart: Heart) -> LastWord:
 
 
 class _Ear:
-    """Passes the engine's news on, and keeps its last word."""
+    """Passes the engine's news and questions on, and keeps its last word."""
 
-    def __init__(self, news: IO[bytes], heart: Heart) -> None:
+    def __init__(self, news: IO[bytes], heart: Heart, serve: Callable[[Ask], None]) -> None:
         self.last_word: LastWord | None = None
-        self._news, self._heart, self._pace = news, heart, Pace()
+        self._news, self._heart, self._serve, self._pace = news, heart, serve, Pace()
         self._thread = Thread(target=self._listen, name="ear", daemon=True)
         self._thread.start()
 
@@ -76,6 +90,8 @@ class _Ear:
         news = message.validate_json(line)
         if isinstance(news, Done | Failed | Obeyed):
             self.last_word = news
+        elif isinstance(news, AskUrls | AskUpload):
+            self._serve(news)
         elif isinstance(news, ProgressEvent):
             self._heart.outbox.add(self._pace.with_time_left(news))
         else:
@@ -122,5 +138,11 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    if process.stdin:
-        process.stdin.close()
+    with contextlib.suppress(OSError):
+        _stdin(process).close()
+
+
+def _stdin(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    if process.stdin is None:
+        raise RuntimeError("the engine was started without a pipe to its standard input")
+    return process.stdin

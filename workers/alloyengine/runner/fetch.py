@@ -6,37 +6,54 @@ from pathlib import Path
 
 import httpx
 
-from alloyengine.retry import persistently
+from alloyengine.errors import TransferError
+from alloyengine.retry import persistently, words
 from alloyengine.runner.heart import Heart
+from alloyengine.runner.messages import Place
 from alloyengine.spec.protocol import ProgressEvent, RemoteFile, ResolvedInput
 
 _CHUNK = 1 << 20
 _PATIENCE = 600.0
 
 
-class TransferError(Exception):
-    """A file can't be moved between storage and this machine."""
+def fetch(
+    inputs: list[ResolvedInput], folder: Path, heart: Heart, leave_weights: bool
+) -> dict[str, Place]:
+    """Places by reference; weights may be left in storage, to be read by those who need them.
+
+    Raises TransferError, StaleAttempt, StopOrdered.
+    """
+    places = {
+        each.reference: Place(
+            folder=folder / str(number),
+            weights=[file for file in each.files if leave_weights and _are_weights(file.path)],
+        )
+        for number, each in enumerate(inputs)
+    }
+    wanted = [
+        (file, places[each.reference].folder / file.path)
+        for each in inputs
+        for file in each.files
+        if file not in places[each.reference].weights
+    ]
+    for place in places.values():
+        place.folder.mkdir(parents=True)
+    _fetch_files(wanted, heart)
+    return places
 
 
-def fetch(inputs: list[ResolvedInput], folder: Path, heart: Heart) -> dict[str, Path]:
-    """Local folders by reference. Raises TransferError, StaleAttempt, StopOrdered."""
-    total = sum(file.size for each in inputs for file in each.files)
-    done = 0
+def _are_weights(path: str) -> bool:
+    """Of a whole model. An adapter is small, and read in one go."""
+    return path.endswith(".safetensors") and not path.startswith("adapter_")
 
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-        heart.outbox.add(ProgressEvent(phase="Fetching inputs", done=done, total=total))
 
-    folders: dict[str, Path] = {}
+def _fetch_files(wanted: list[tuple[RemoteFile, Path]], heart: Heart) -> None:
+    done, total = 0, sum(file.size for file, _ in wanted)
     with httpx.Client(timeout=60) as http:
-        for number, each in enumerate(inputs):
-            folders[each.reference] = target = folder / str(number)
-            target.mkdir(parents=True)
-            for file in each.files:
-                _fetch_file(http, file, target / file.path, heart.check)
-                advance(file.size)
-    return folders
+        for file, target in wanted:
+            _fetch_file(http, file, target, heart.check)
+            done += file.size
+            heart.outbox.add(ProgressEvent(phase="Fetching inputs", done=done, total=total))
 
 
 def _fetch_file(
@@ -46,9 +63,9 @@ def _fetch_file(
     try:
         digest = persistently(lambda: _download(http, file, target, check), _PATIENCE, check)
     except httpx.HTTPError as error:
-        raise TransferError(f"{file.path} could not be fetched: {_words(error)}.") from error
+        raise _wrong(file, f"could not be fetched: {words(error)}") from None
     if digest != file.sha256:
-        raise TransferError(f"{file.path} arrived with another content than was promised.")
+        raise _wrong(file, "arrived with another content than was promised")
 
 
 def _download(http: httpx.Client, file: RemoteFile, target: Path, check: Callable[[], None]) -> str:
@@ -59,14 +76,11 @@ def _download(http: httpx.Client, file: RemoteFile, target: Path, check: Callabl
             check()
             size += len(chunk)
             if size > file.size:
-                raise TransferError(f"{file.path} is longer than the {file.size} bytes promised.")
+                raise _wrong(file, f"is longer than the {file.size} bytes promised")
             digest.update(chunk)
             local.write(chunk)
     return digest.hexdigest()
 
 
-def _words(error: httpx.HTTPError) -> str:
-    """Never the error's own text: it holds the presigned URL."""
-    if isinstance(error, httpx.HTTPStatusError):
-        return f"storage answered {error.response.status_code}"
-    return type(error).__name__
+def _wrong(file: RemoteFile, what: str) -> TransferError:
+    return TransferError("transfer_failed", f"{file.path} {what}.")

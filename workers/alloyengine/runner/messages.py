@@ -1,4 +1,7 @@
-"""What the engine's process says to the agent: events, then one last word."""
+"""What the engine's process and the agent say to each other.
+
+The engine tells events, asks for URLs (the agent alone has the token), and ends with one last word.
+"""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,21 +10,73 @@ from pydantic import Field, TypeAdapter
 
 from alloyengine.spec.base import Reference, Spec
 from alloyengine.spec.job import JobSpec
-from alloyengine.spec.protocol import Failure, LogEvent, MetricEvent, ProgressEvent, ReportEvent
+from alloyengine.spec.protocol import (
+    Failure,
+    FileFacts,
+    FilePath,
+    LogEvent,
+    MetricEvent,
+    ProgressEvent,
+    RemoteFile,
+    ReportEvent,
+    UploadParts,
+    UploadPlan,
+    UploadRequest,
+)
 from alloyengine.spec.result import JobResult
+
+
+class Place(Spec):
+    """Where an input is."""
+
+    folder: Path
+    weights: list[RemoteFile] = Field(default_factory=list, description="Left in storage")
 
 
 class Work(Spec):
     """The task file that the agent leaves for the engine's process."""
 
     spec: JobSpec
-    inputs: dict[Reference, Path]
+    inputs: dict[Reference, Place]
     out: Path
+    streams: bool = Field(description="Weights are read from storage, and sent there as they come")
+
+
+class AskUrls(Spec):
+    """Fresh URLs of an input's files, please."""
+
+    type: Literal["ask_urls"] = "ask_urls"
+    number: int
+    reference: Reference
+
+
+class AskUpload(Spec):
+    """Where to send a file, please."""
+
+    type: Literal["ask_upload"] = "ask_upload"
+    number: int
+    request: UploadRequest
+
+
+Ask = AskUrls | AskUpload
+
+
+class Answer(Spec):
+    """What was asked for under this number, or why not."""
+
+    number: int
+    urls: dict[FilePath, str] = Field(default_factory=dict)
+    plan: UploadPlan | None = None
+    refusal: str = ""
 
 
 class Done(Spec):
+    """With the weights that were sent already, and the uploads whose parts must be joined."""
+
     type: Literal["done"] = "done"
     result: JobResult
+    files: list[FileFacts] = Field(default_factory=list)
+    parts: list[UploadParts] = Field(default_factory=list)
 
 
 class Failed(Spec):
@@ -36,10 +91,5 @@ class Obeyed(Spec):
 
 
 LastWord = Done | Failed | Obeyed
-Message = Annotated[
-    LogEvent | ProgressEvent | MetricEvent | ReportEvent | Done | Failed | Obeyed,
-    Field(discriminator="type"),
-]
-message: TypeAdapter[
-    LogEvent | ProgressEvent | MetricEvent | ReportEvent | Done | Failed | Obeyed
-] = TypeAdapter(Message)
+News = LogEvent | ProgressEvent | MetricEvent | ReportEvent | AskUrls | AskUpload | LastWord
+message: TypeAdapter[News] = TypeAdapter(Annotated[News, Field(discriminator="type")])

@@ -7,11 +7,17 @@ from pathlib import Path
 
 import httpx
 
-from alloyengine.retry import persistently
+from alloyengine.errors import TransferError
+from alloyengine.retry import persistently, words
 from alloyengine.runner.client import Platform
-from alloyengine.runner.fetch import TransferError
 from alloyengine.runner.heart import Heart
-from alloyengine.spec.protocol import FileFacts, ProgressEvent, UploadParts, UploadPlan
+from alloyengine.spec.protocol import (
+    FileFacts,
+    ProgressEvent,
+    UploadParts,
+    UploadPlan,
+    UploadRequest,
+)
 
 _CHUNK = 1 << 20
 _PATIENCE = 600.0
@@ -46,17 +52,15 @@ def _send(
     platform: Platform,
     check: Callable[[], None],
 ) -> None:
-    plan = platform.plan_upload(facts)
+    plan = platform.plan_upload(UploadRequest(path=facts.path, size=facts.size))
     etags = []
     for url, start, size in _parts(plan, facts.size):
         put = partial(_put, http, url, path, start, size)
         try:
             etags.append(persistently(put, _PATIENCE, check))
-        except httpx.HTTPStatusError as error:
-            status = error.response.status_code
-            raise TransferError(f"{facts.path}: storage answered {status}.") from error
         except httpx.HTTPError as error:
-            raise TransferError(f"{facts.path}: {type(error).__name__}.") from error
+            message = f"{facts.path} could not be sent: {words(error)}."
+            raise TransferError("transfer_failed", message) from None
     if plan.upload_id is not None:
         parts = UploadParts(path=facts.path, upload_id=plan.upload_id, etags=etags)
         platform.complete_upload(parts)

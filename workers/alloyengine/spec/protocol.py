@@ -1,10 +1,10 @@
 """What a runner and the platform say to each other, over HTTPS, with a per-attempt token.
 
-    GET  /runner/v1/assignment             -> Assignment
-    POST /runner/v1/events     EventBatch  -> Orders      (also the heartbeat; may be empty)
-    POST /runner/v1/uploads    FileFacts   -> UploadPlan
-    POST /runner/v1/uploads/complete   UploadParts -> Orders
-    POST /runner/v1/finish     Finish      -> Orders
+    GET  /runner/v1/assignment                        -> Assignment  (again: with fresh URLs)
+    POST /runner/v1/events            EventBatch      -> Orders      (the heartbeat; may be empty)
+    POST /runner/v1/uploads           UploadRequest   -> UploadPlan
+    POST /runner/v1/uploads/complete  UploadParts     -> Orders
+    POST /runner/v1/finish            Finish          -> Orders
 
 The token names one attempt. When a later attempt was opened, or the job ended, every call
 answers 409: the runner stops at once and uploads nothing more.
@@ -25,11 +25,14 @@ _SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 FilePath = Annotated[str, Field(pattern=rf"^{_SEGMENT}(/{_SEGMENT}){{0,3}}$", max_length=200)]
 
 
-class FileFacts(Spec):
-    """A file as a manifest lists it."""
-
+class FileSize(Spec):
     path: FilePath
     size: int = Field(ge=0, description="bytes")
+
+
+class FileFacts(FileSize):
+    """A file as a manifest lists it."""
+
     sha256: Sha256
 
 
@@ -105,6 +108,14 @@ class Orders(Spec):
     """The platform's answer to a heartbeat."""
 
     stop: bool = Field(description="Stop now: the job was cancelled")
+
+
+class UploadRequest(FileSize):
+    """A file to come. Its content need not be known yet: it may be sent while it is made."""
+
+    upload_id: str | None = Field(
+        None, description="Fresh URLs for this upload instead of another one"
+    )
 
 
 class UploadPlan(Spec):

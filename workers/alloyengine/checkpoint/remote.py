@@ -1,0 +1,126 @@
+"""A model whose weights stay in object storage: read by ranges of bytes, through presigned URLs.
+
+What a range can show is checked: the length and the version (ETag, or else the date) of the file with
+every answer, the safetensors header as for files on a disk. Its SHA-256 would take the whole file.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import httpx
+import numpy as np
+
+from alloyengine.checkpoint.reader import Checkpoint
+from alloyengine.checkpoint.remote_blocks import BLOCK, Blocks
+from alloyengine.errors import InputError, TransferError
+from alloyengine.retry import is_refused, persistently, words
+from alloyengine.spec.protocol import RemoteFile
+
+Urls = Callable[[], Mapping[str, str]]
+"""Fresh URLs of a model's files, by path."""
+_PATIENCE = 600.0  # seconds
+
+
+@dataclass(frozen=True)
+class RemoteModel:
+    """Opens a model whose small files are in `folder` already."""
+
+    folder: Path
+    weights: Sequence[RemoteFile]
+    blocks: Blocks
+    urls: Urls
+
+    def open(self) -> Checkpoint:
+        """As `Checkpoint.open`; also raises TransferError."""
+        return Checkpoint.over(self.folder, Remote(self.weights, self.blocks, self.urls))
+
+
+class Remote:
+    """The `Files` behind URLs. Safe to read from several threads."""
+
+    def __init__(self, weights: Sequence[RemoteFile], blocks: Blocks, urls: Urls) -> None:
+        self._blocks = blocks
+        self._files = {file.path: _File(file, blocks, urls) for file in weights}
+
+    def size(self, name: str) -> int | None:
+        file = self._files.get(name)
+        return file.size if file else None
+
+    def read(self, name: str, offset: int, size: int) -> np.ndarray:
+        file = self._files[name]
+        if offset + size > file.size:
+            raise InputError("checkpoint_damaged", f"{name} ends at byte {file.size}.")
+        if size == 0:
+            return np.empty(0, np.uint8)
+        first, last = offset // BLOCK, (offset + size - 1) // BLOCK
+        blocks = self._blocks.get(file, first, last)
+        begin = offset - first * BLOCK
+        return (blocks[0] if first == last else np.concatenate(blocks))[begin : begin + size]
+
+    def close(self) -> None:
+        for file in self._files.values():
+            self._blocks.forget(file)
+
+
+class _File:
+    """One file of weights."""
+
+    def __init__(self, file: RemoteFile, blocks: Blocks, urls: Urls) -> None:
+        self.name, self.size = file.path, file.size
+        self._url, self._urls, self._renewing = file.url, urls, Lock()
+        self._http, self._check = blocks.http, blocks.check
+        self._version: str | None = None
+
+    def fetch(self, number: int) -> np.ndarray:
+        """A whole block, not to be written to. Raises TransferError."""
+        begin = number * BLOCK
+        memory = np.empty(min(BLOCK, self.size - begin), np.uint8)
+        try:
+            persistently(lambda: self._fill(memory, begin), _PATIENCE, self._check)
+        except httpx.HTTPError as error:
+            raise self._wrong(f"could not be read: {words(error)}") from None
+        memory.flags.writeable = False
+        return memory
+
+    def _fill(self, memory: np.ndarray, begin: int) -> None:
+        url = self._url
+        try:
+            self._get(url, memory, begin)
+        except httpx.HTTPStatusError as error:
+            if not is_refused(error):
+                raise
+            self._get(self._renewed(url), memory, begin)
+
+    def _renewed(self, url: str) -> str:
+        """URLs are good for some hours only; a merge may take longer."""
+        with self._renewing:
+            if self._url == url:  # else another thread was faster
+                self._url = self._urls()[self.name]
+            return self._url
+
+    def _get(self, url: str, memory: np.ndarray, begin: int) -> None:
+        span = f"{begin}-{begin + memory.size - 1}"
+        asked = {"Range": f"bytes={span}", "Accept-Encoding": "identity"}
+        with self._http.stream("GET", url, headers=asked) as response:
+            response.raise_for_status()
+            self._examine(response.headers, f"bytes {span}/{self.size}")
+            filled = 0
+            for piece in response.iter_raw():
+                memory[filled : filled + len(piece)] = np.frombuffer(piece, np.uint8)
+                filled += len(piece)
+
+    def _examine(self, headers: httpx.Headers, promised: str) -> None:
+        """Is it the range that was asked for, of a file that is still the same?"""
+        found = headers.get("Content-Range", "the whole file")
+        if found != promised:
+            raise self._wrong(f"came as {found!r} where {promised!r} was promised")
+        version = headers.get("ETag", "").strip('"') or headers.get("Last-Modified", "")
+        if self._version is None:
+            self._version = version
+        if self._version != version:
+            raise self._wrong("changed while it was read")
+
+    def _wrong(self, what: str) -> TransferError:
+        return TransferError("transfer_failed", f"{self.name} {what}.")

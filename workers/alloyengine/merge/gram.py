@@ -102,3 +102,8 @@ def weighted_sum(arrays: Sequence[Array], weights: Sequence[Any]) -> Array:
         array *= weight
         total += array
     return total
+
+
+def moved(arrays: Sequence[Array], weights: Sequence[float]) -> Array:
+    """x₀ + Σ wᵢ(xᵢ - x₀) of the other arrays, in their memory, as (1 - Σw)·x₀ + Σ wᵢxᵢ."""
+    return weighted_sum(arrays, [1 - sum(weights), *weights])

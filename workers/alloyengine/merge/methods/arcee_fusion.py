@@ -56,7 +56,7 @@ def _divergence(block: Block) -> np.ndarray:
     chances = xp.exp(other)
     total = _sum(chances, xp)
     mean = _dot(chances, change, xp) / total
-    if float(abs(change).max()) <= _SMALL:
+    if max(float(change.max()), -float(change.min())) <= _SMALL:
         square = change * change
         chances *= square
         second = _sum(chances, xp) / 2

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors, pairs
-from alloyengine.merge.gram import differences, gram, row_dot, weighted_sum
+from alloyengine.merge.gram import differences, gram, moved, row_dot, weighted_sum
 
 _SMALLEST = 1e-6  # of a product of lengths: what is less tells no angle
 
@@ -35,12 +35,11 @@ def _way(cosine: Any, count: int, settings: Settings) -> Any:
 
 
 def combine(block: Block, settings: Settings, way: float | None) -> Array:
-    base, deltas = block.arrays[0], differences(block)
+    count = len(block.arrays) - 1
     if way is not None:
-        share: Any = way / len(deltas)
-    else:
-        share = _of_rows(deltas, settings, block.xp) / len(deltas)
-    base += weighted_sum(deltas, [share] * len(deltas))
+        return moved(block.arrays, [way / count] * count)
+    base, deltas = block.arrays[0], differences(block)
+    base += weighted_sum(deltas, [_of_rows(deltas, settings, block.xp) / count] * count)
     return base
 
 

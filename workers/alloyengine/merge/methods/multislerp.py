@@ -7,7 +7,7 @@ remains is the direction of the mean, at the mean length.
 
 from alloyengine.errors import InputError
 from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
-from alloyengine.merge.gram import differences, gram, weighted_sum
+from alloyengine.merge.gram import gram, moved, weighted_sum
 
 
 def measure(tensors: Tensors, settings: Settings) -> list[float]:
@@ -49,11 +49,7 @@ def _opposite(weights: list[float]) -> list[float]:
 
 
 def combine(block: Block, settings: Settings, weights: list[float]) -> Array:
-    if not _has_base(settings):
-        return weighted_sum(block.arrays, weights)
-    base = block.arrays[0]
-    base += weighted_sum(differences(block), weights)
-    return base
+    return (moved if _has_base(settings) else weighted_sum)(block.arrays, weights)
 
 
 def _has_base(settings: Settings) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
-from alloyengine.merge.gram import column_gram, differences, gram, row_dot, weighted_sum
+from alloyengine.merge.gram import column_gram, differences, gram, moved, row_dot, weighted_sum
 
 _NO_SUM = 1e-6  # weights that sum to less share equally
 _NO_ANGLE = 1e-8  # a smaller sine: a straight line
@@ -30,6 +30,8 @@ def measure(tensors: Tensors, settings: Settings) -> Any:
 
 
 def combine(block: Block, settings: Settings, weights: Any) -> Array:
+    if _has_base(settings) and settings.shared["nuslerp_flatten"]:
+        return moved(block.arrays, [float(weight) for weight in weights])
     base = block.arrays[0] if _has_base(settings) else None
     pair = block.arrays if base is None else differences(block)
     if weights is None:

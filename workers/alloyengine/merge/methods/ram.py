@@ -22,11 +22,11 @@ def _moved(block: Block, settings: Settings) -> tuple[list[Array], list[Array], 
 def _strengths(tensors: Tensors, settings: Settings) -> list[float]:
     """What to multiply each model's unique changes by: 1 + r · clip(shared / unique, 0, alpha)."""
 
-    def look(block: Block) -> list[tuple[float, float]]:
+    def look(block: Block) -> list[tuple[int, int]]:
         _, masks, count = _moved(block, settings)
-        alone = count == 1
-        unique = [float((mask & alone).sum()) for mask in masks]
-        return [(float(m.sum()) - u, u) for m, u in zip(masks, unique, strict=True)]
+        alone, number = count == 1, block.xp.count_nonzero
+        unique = [int(number(mask & alone)) for mask in masks]
+        return [(int(number(m)) - u, u) for m, u in zip(masks, unique, strict=True)]
 
     counts = summed(tensors.each(look))
     shared, unique = counts[:, 0], np.maximum(counts[:, 1], settings.shared["epsilon"])
@@ -35,16 +35,17 @@ def _strengths(tensors: Tensors, settings: Settings) -> list[float]:
 
 
 def _combine(block: Block, settings: Settings, strengths: Sequence[float] | None) -> Array:
+    """base + Σ δᵢ / how many changed the entry, of the changes that are more than nothing."""
     base = block.arrays[0]
     deltas, masks, count = _moved(block, settings)
-    alone = (count == 1) if strengths else None
-    share = 1 / count.clip(1, None)
+    unique = floats(count == 1, block.xp) if strengths else None
     for number, (delta, mask) in enumerate(zip(deltas, masks, strict=True)):
         delta *= mask
-        delta *= share
-        if strengths and alone is not None:
-            delta *= floats(alone, block.xp) * (strengths[number] - 1) + 1
-        base += delta
+        if strengths and unique is not None:
+            delta *= unique * (strengths[number] - 1) + 1
+    total = total_of(deltas)
+    total /= count.clip(1, len(deltas))
+    base += total
     return base
 
 

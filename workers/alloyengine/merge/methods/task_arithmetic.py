@@ -4,7 +4,7 @@ Ilharco et al., arXiv 2212.04089.
 """
 
 from alloyengine.merge.declare import Array, Block, Method, Settings
-from alloyengine.merge.gram import differences, weighted_sum
+from alloyengine.merge.gram import moved
 
 
 def combine(block: Block, settings: Settings, _: None) -> Array:
@@ -12,9 +12,7 @@ def combine(block: Block, settings: Settings, _: None) -> Array:
     weights = settings.each("weight")
     divisor = sum(weights) if settings.shared["normalize"] else 1.0
     scale = settings.shared["lambda"] / (divisor if abs(divisor) >= 1e-8 else 1.0)
-    base = block.arrays[0]
-    base += weighted_sum(differences(block), [weight * scale for weight in weights])
-    return base
+    return moved(block.arrays, [weight * scale for weight in weights])
 
 
 METHOD = Method("task_arithmetic", combine)

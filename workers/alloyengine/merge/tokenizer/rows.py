@@ -8,6 +8,8 @@ from alloyengine.merge.tokenizer.lexicon import Lexicon
 from alloyengine.merge.tokenizer.vocabulary import Origins, Run
 from alloyengine.spec.tokenizer import ModelToken, TokenSource, Zero
 
+_AVERAGED = 64  # rows that stand for all of them
+
 Own = list[int | None]
 """For each row of the new vocabulary, the row that a model has for it."""
 
@@ -33,7 +35,10 @@ def plan_rows(
     lacking = {
         i for own in owns.values() if None in own for i, row in enumerate(own) if row is None
     }
-    shared = {i: _shared(i, said.get(i), base, owns) for i in lacking | forced}
+    shared = {
+        i: _shared(i, said.get(i), base, owns) or _padding(i, texts[i], lead)
+        for i in lacking | forced
+    }
     return {model: tuple(_runs(model, own, shared, forced)) for model, own in owns.items()}
 
 
@@ -92,6 +97,16 @@ def _shared(row: int, said: Origins | None, base: str | None, owns: Mapping[str,
     if base in found:
         return ((base, found[base]),)
     return tuple(found.items())
+
+
+def _padding(row: int, text: str | None, lead: Lexicon) -> Origins:
+    """Rows that no token has are like the lead's average: a row of zeros would have the logit 0,
+    which is often more than any token's, and be drawn.
+    """
+    if text is not None or lead.rows is None:
+        return ()
+    spread = max(1, lead.rows // _AVERAGED)
+    return tuple((lead.model, (at + row) % lead.rows) for at in range(0, lead.rows, spread))
 
 
 def _runs(model: str, own: Own, shared: Mapping[int, Origins], forced: set[int]) -> Iterator[Run]:

@@ -64,6 +64,14 @@ def test_tensors_outside_layers_stand_at_the_gradients_start(models: dict[str, P
     assert settings(TASK, models, tensor).each("weight")[1] == 0
 
 
+@pytest.mark.parametrize(("tensor", "expected"), [(NORM, 1), (HEAD, 0)])
+def test_a_gradient_can_reach_what_comes_after_the_layers(
+    models: dict[str, Path], tensor: str, expected: float
+):
+    text = f"{TASK}\ngradients_reach_head: true"
+    assert settings(text, models, tensor).each("weight")[1] == expected
+
+
 FILTERS = """
 merge_method: slerp
 base_model: a

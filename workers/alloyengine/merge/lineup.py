@@ -63,7 +63,8 @@ def lineup(recipe: Recipe, members: Mapping[str, Member]) -> Lineup:
     """InputError when slices or modules do not fit the models."""
     if recipe.modules:
         return _of_modules(recipe, members)
-    part = _Part((), recipe, recipe.base_model, recipe.merge_method, (recipe.parameters,))
+    scopes = (recipe.parameters,)
+    part = _Part((), recipe, recipe.base_model, recipe.merge_method, scopes, _end(recipe))
     like = part.like
     names = members[like].names
     lines, rebuilt = _lines(part, members, like, names)
@@ -79,6 +80,7 @@ class _Part:
     base: str | None
     method: MethodChoice
     scopes: tuple[Parameters, ...]
+    end: float  # the depth of what comes after the layers
 
     @property
     def like(self) -> str:
@@ -115,13 +117,18 @@ def _of_modules(recipe: Recipe, members: Mapping[str, Member]) -> Lineup:
 def _module_part(recipe: Recipe, name: str, module: Module) -> _Part:
     base = module.base_model or recipe.base_model
     method = module.merge_method or recipe.merge_method
-    return _Part(("modules", name), module, base, method, (module.parameters, recipe.parameters))
+    scopes = (module.parameters, recipe.parameters)
+    return _Part(("modules", name), module, base, method, scopes, _end(recipe))
+
+
+def _end(recipe: Recipe) -> float:
+    return 1.0 if recipe.gradients_reach_head else 0.0
 
 
 def _as_it_is(recipe: Recipe, like: str) -> _Part:
     """A module that the recipe leaves out stays as it is."""
     copied = Module(models=[RecipeModel(model=like)])
-    return _Part(("modules",), copied, None, "passthrough", ())
+    return _Part(("modules",), copied, None, "passthrough", (), 0.0)
 
 
 def _lines(
@@ -134,7 +141,9 @@ def _lines(
 
 def _whole(part: _Part, like: Member, name: str) -> Line:
     place = like.structure.place(name)
-    depth = _depth(place.layer, place.stack.length) if place else 0.0
+    depth = part.end if like.structure.is_after(name) else 0.0
+    if place:
+        depth = _depth(place.layer, place.stack.length)
     return Line(
         name,
         Role(like.reference, name, {}),
@@ -159,13 +168,13 @@ def _sliced(
     lines, layers = [], list[int]()
     first, last = _Piece.of(part, 0), _Piece.of(part, len(part.holder.slices) - 1)
     outside = [name for name in names if structure.place(name) is None]
-    lines += [first.outside(name) for name in outside if not structure.is_after(name)]
+    lines += [first.outside(name, 0.0) for name in outside if not structure.is_after(name)]
     for number in range(len(part.holder.slices)):
         piece = _Piece.of(part, number)
         piece.check(members)
         lines += piece.layers(members, stack, len(layers))
         layers += range(*piece.like.layer_range)
-    lines += [last.outside(name) for name in outside if structure.is_after(name)]
+    lines += [last.outside(name, part.end) for name in outside if structure.is_after(name)]
     return lines, [Rebuilt(stack, tuple(layers))]
 
 
@@ -220,9 +229,9 @@ class _Piece:
                     f"End the range at {length} or before.",
                 )
 
-    def outside(self, name: str) -> Line:
-        """A tensor before or after the layers: at depth 0, where the field's recipes expect it."""
-        return self._line(name, name, {s.model: name for s in self.slice.sources}, name, 0.0)
+    def outside(self, name: str, depth: float) -> Line:
+        """A tensor before or after the layers."""
+        return self._line(name, name, {s.model: name for s in self.slice.sources}, name, depth)
 
     def layers(self, members: Mapping[str, Member], stack: Stack, at: int) -> Iterator[Line]:
         begin, end = self.like.layer_range

@@ -140,6 +140,11 @@ class Recipe(Spec):
     tokenizer: Tokenizer | None = Field(None, description="The vocabulary, token by token")
     chat_template: ChatTemplate | None = None
     name: str | None = Field(None, max_length=120, description="For later stages to refer to")
+    gradients_reach_head: bool = Field(
+        False,
+        description="Gradients end at the final norm and head, too; else these have the value of "
+        "the first layer, as in the field's other tools",
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="Of the methods that draw at random")
 
     @model_validator(mode="after")

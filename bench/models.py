@@ -85,19 +85,19 @@ SIZES = {
 
 def llama(size: str, number: int) -> Path:
     """The folder of a model; number 0 is the base, 1 and on are tuned from it."""
-    path = cache.folder() / "models" / f"llama-{size}-{number}"
+    path = cache.folder() / "bench" / f"llama-{size}-{number}"
     return cache.once(path, partial(_make, SIZES[size], number))
 
 
 def smollm2(number: int) -> Path:
     """SmolLM2-135M out of its package, as the engine converts it; 1 and on are tuned from it."""
-    path = cache.folder() / "models" / f"smollm2-135M-{number}"
+    path = cache.folder() / "bench" / f"smollm2-135M-{number}"
     return cache.once(path, partial(_tune, number) if number else _obtain)
 
 
 def room() -> Path:
     """Where to write results: the disk that the models are on."""
-    path = cache.folder() / "scratch"
+    path = cache.folder() / "bench" / "scratch"
     path.mkdir(parents=True, exist_ok=True)
     return path
 

@@ -1,0 +1,272 @@
+"""Recipes that ours and the peer must answer alike. `base`, `a`, `b`, `c` stand for models; `wide`,
+`other` and `lora` for a longer vocabulary, another one, and an adapter to the base."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Recipe = dict[str, Any]
+Setting = Any
+
+
+@dataclass(frozen=True)
+class Case:
+    """A recipe, and how far from the peer's result ours may be."""
+
+    name: str
+    recipe: Recipe
+    allowed: float = 1e-5
+    families: Sequence[str] = ("llama", "qwen")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One method with its settings, for the recipe and for the computation in float64 alike."""
+
+    method: str
+    label: str
+    own: Sequence[Mapping[str, float]]
+    shared: Mapping[str, float] = field(default_factory=dict)
+    base: bool = True
+
+    @property
+    def name(self) -> str:
+        return f"{self.method}: {self.label}"
+
+    def recipe(self, dtype: str) -> Recipe:
+        listed = [
+            {"model": name} | ({"parameters": dict(own)} if own else {})
+            for name, own in zip("abc", self.own, strict=False)
+        ]
+        recipe: Recipe = {"merge_method": self.method, "models": listed, "dtype": dtype}
+        if self.base:
+            recipe["base_model"] = "base"
+        if self.shared:
+            recipe["parameters"] = dict(self.shared)
+        return recipe
+
+
+def _two(**more: float) -> list[dict[str, float]]:
+    return [{"weight": 0.6, **more}, {"weight": 0.4, **more}]
+
+
+def _three(**more: float) -> list[dict[str, float]]:
+    return [{"weight": 0.5, **more}, {"weight": 0.3, **more}, {"weight": 0.7, **more}]
+
+
+BARE: list[list[dict[str, float]]] = [[{}], [{}, {}], [{}, {}, {}]]
+ONE, PAIR, TRIPLE = BARE
+
+
+def calls() -> Iterator[Call]:
+    """Every method, by plain numbers."""
+    yield from _averages()
+    yield from _arcs()
+    yield from _task_vectors()
+    yield from _others()
+
+
+def _averages() -> Iterator[Call]:
+    yield Call("linear", "two", _two(), base=False)
+    yield Call("linear", "three", _three(), base=False)
+    yield Call("linear", "not normalized", _two(), {"normalize": False}, base=False)
+    against = [{"weight": 1.5}, {"weight": -0.5}]
+    yield Call("linear", "a negative weight", against, base=False)
+    nothing = [{"weight": 1.0}, {"weight": -1.0}]
+    yield Call("linear", "weights that sum to 0", nothing, {"normalize": False}, base=False)
+    yield Call("passthrough", "a copy", ONE, base=False)
+    yield Call("passthrough", "scaled", [{"scale": 0.5}], base=False)
+    for t in (0.0, 0.35, 1.0):
+        yield Call("slerp", f"t {t}", ONE, {"t": t})
+    for t in (0.0001, 0.002, 1.0):
+        yield Call("nearswap", f"t {t}", ONE, {"t": t})
+
+
+def _arcs() -> Iterator[Call]:
+    for base in (False, True):
+        of = "changes" if base else "models"
+        for label, shared in (
+            ("", {}),
+            (", columns", {"nuslerp_flatten": False}),
+            (", rows", {"nuslerp_flatten": False, "nuslerp_row_wise": True}),
+        ):
+            yield Call("nuslerp", f"of {of}{label}", _two(), shared, base)
+        even = [{"weight": -0.5}, {"weight": 0.5}]
+        yield Call("nuslerp", f"of {of}, weights that sum to 0", even, base=base)
+        yield Call("multislerp", f"two {of}", _two(), base=base)
+        yield Call("multislerp", f"three {of}", _three(), base=base)
+        plain = {"normalize_weights": False}
+        yield Call("multislerp", f"three {of}, weights as they are", _three(), plain, base)
+    yield Call("karcher", "two", PAIR, base=False)
+    yield Call("karcher", "three", TRIPLE, base=False)
+    yield Call("karcher", "one iteration", TRIPLE, {"max_iter": 1}, base=False)
+    yield Call("karcher", "a wide tolerance", TRIPLE, {"tol": 0.01}, base=False)
+
+
+def _task_vectors() -> Iterator[Call]:
+    for label, shared in (
+        ("", {}),
+        (", halved", {"lambda": 0.5}),
+        (", normalized", {"normalize": 1}),
+    ):
+        yield Call("task_arithmetic", f"three{label}", _three(), shared)
+    opposed = [{"weight": 0.6, "density": 0.5}, {"weight": -0.4, "density": 0.5}]
+    balanced = [{"weight": 0.5, "density": 0.5}, {"weight": -0.5, "density": 0.5}]
+    for method in ("ties", "breadcrumbs", "breadcrumbs_ties"):
+        for density in (0.3, 0.5, 0.9, 1.0):
+            yield Call(method, f"density {density}", _three(density=density))
+        half = _three(density=0.5)
+        yield Call(method, "rescaled", half, {"rescale": True})
+        yield Call(method, "normalized", half, {"normalize": True})
+        yield Call(method, "not normalized", half, {"normalize": False})
+        yield Call(method, "halved", half, {"lambda": 0.5})
+        yield Call(method, "a negative weight", opposed)
+        yield Call(method, "weights that sum to 0", balanced, {"normalize": True})
+        yield Call(method, "density 0", _two(density=0.0))
+    for method in ("breadcrumbs", "breadcrumbs_ties"):
+        for gamma in (0.0, 0.1, 0.3):
+            yield Call(method, f"gamma {gamma}", _two(density=0.5, gamma=gamma))
+        yield Call(method, "no room for gamma", _two(density=0.9, gamma=0.3))
+    yield Call("ties", "int8_mask", _three(density=0.5), {"int8_mask": True})
+    for method in ("dare_linear", "dare_ties", "della", "della_linear"):
+        yield Call(method, "density 1", _three(density=1.0))
+        yield Call(method, "density 1, normalized", _three(density=1.0), {"normalize": True})
+
+
+def _others() -> Iterator[Call]:
+    for label, own in (("two", PAIR), ("three", TRIPLE)):
+        yield Call("model_stock", label, own)
+        yield Call("model_stock", f"{label}, rows", own, {"filter_wise": True})
+    for share in (0.0, 0.3, 0.5, 1.0):
+        yield Call("sce", f"three, share {share}", TRIPLE, {"select_topk": share})
+    yield Call("sce", "two, share 0.5", PAIR, {"select_topk": 0.5})
+    yield Call("arcee_fusion", "two", ONE)
+    for method in ("ram", "ramplus_tl"):
+        yield Call(method, "two", PAIR)
+        yield Call(method, "three", TRIPLE)
+        yield Call(method, "a wide epsilon", TRIPLE, {"epsilon": 0.001})
+    yield Call("ramplus_tl", "r 0.5, alpha 1", TRIPLE, {"r": 0.5, "alpha": 1.0})
+
+
+def language() -> Iterator[Case]:
+    """What the recipe language can say beyond plain numbers."""
+    yield from _settings()
+    yield from _slices()
+    yield from _files()
+    yield from _vocabularies()
+
+
+def _models(*settings: Setting, **fields: Setting) -> Recipe:
+    listed = [
+        {"model": name, "parameters": parameters}
+        for name, parameters in zip("abc", settings, strict=False)
+    ]
+    return {"models": listed, "dtype": "float32"} | fields
+
+
+def _settings() -> Iterator[Case]:
+    deep = {"weight": [0.0, 0.25, 1.0]}, {"weight": [1.0, 0.0]}
+    yield Case("linear: gradients", _models(*deep, merge_method="linear"))
+    curves = [
+        {"filter": "self_attn", "value": [0, 0.5, 0.3, 0.7, 1]},
+        {"filter": "mlp", "value": [1, 0.5, 0.7, 0.3, 0]},
+        {"value": 0.5},
+    ]
+    both = {"merge_method": "slerp", "base_model": "a", "parameters": {"t": curves}}
+    listed = [{"model": "a"}, {"model": "b"}]
+    yield Case("slerp: the usual curves", {"models": listed, "dtype": "float32"} | both)
+    picky = [{"filter": "q_proj", "value": 0.9}, {"filter": "*", "value": 0.2}]
+    tuned = [{"weight": picky, "density": 0.5}, {"weight": 0.4, "density": [0.3, 0.8]}]
+    whole = {"merge_method": "ties", "base_model": "base", "parameters": {"lambda": [1, 0.5]}}
+    yield Case("ties: filters and gradients", _models(*tuned, **whole))
+    scaled = [{"filter": "o_proj", "value": 0.0}, {"value": 1.0}]
+    off = _models({"scale": scaled}, merge_method="passthrough")
+    yield Case("passthrough: a filter turns o_proj off", off)
+    shared = {"parameters": {"weight": 0.3, "density": 0.6}, "base_model": "base"}
+    yield Case(
+        "ties: one weight for all, one model with its own",
+        _models({"weight": 0.9}, {}, {}, merge_method="ties", **shared),
+    )
+    text = {"t": "1e-3"}
+    near = _models({}, merge_method="nearswap", base_model="base", parameters=text)
+    yield Case("nearswap: a number that YAML takes for a text", near)
+    listed = [{"model": "base"}, {"model": "a", "parameters": {"weight": 0.5, "density": 0.5}}]
+    again = {"merge_method": "ties", "base_model": "base", "models": listed, "dtype": "float32"}
+    yield Case("ties: the base listed among the models", again)
+    yield Case("karcher: the base listed", again | {"merge_method": "karcher"})
+    yield Case(
+        "karcher: the base not listed", _models({}, {}, merge_method="karcher", base_model="base")
+    )
+
+
+def _source(model: str, begin: int, end: int, **parameters: Setting) -> Recipe:
+    source: Recipe = {"model": model, "layer_range": [begin, end]}
+    return source | ({"parameters": parameters} if parameters else {})
+
+
+def _slices() -> Iterator[Case]:
+    stack = [{"sources": [_source("a", 0, 2)]}, {"sources": [_source("b", 1, 2)]}]
+    plain = {"merge_method": "passthrough", "slices": stack, "dtype": "float32"}
+    yield Case("passthrough: layers of two models, stacked", plain)
+    mixed = [_source("a", 0, 2, weight=0.7), _source("b", 0, 2, weight=[0.1, 0.9])]
+    yield Case(
+        "linear: a slice of two models",
+        {"merge_method": "linear", "slices": [{"sources": mixed}], "dtype": "float32"},
+    )
+    halves = [
+        {"sources": [_source("base", n, n + 1), _source("a", n, n + 1)], "parameters": {"t": t}}
+        for n, t in ((0, 0.2), (1, [0.3, 0.9]))
+    ]
+    arcs = {"merge_method": "slerp", "base_model": "base", "slices": halves, "dtype": "float32"}
+    yield Case("slerp: a slice a layer, settings of the slice", arcs)
+    own = [
+        {
+            "sources": [_source("base", 0, 1), _source("a", 0, 1, weight=1.0)],
+            "base_model": "base",
+            "parameters": {"weight": 0.1},
+        },
+        {"sources": [_source("b", 1, 2), _source("a", 1, 2)], "base_model": "b"},
+    ]
+    bases = {"merge_method": "task_arithmetic", "slices": own, "parameters": {"weight": 0.4}}
+    yield Case(
+        "task_arithmetic: a base for each slice", bases | {"base_model": "base", "dtype": "float32"}
+    )
+
+
+def _files() -> Iterator[Case]:
+    for dtype, allowed in (("bfloat16", 5e-4), ("float16", 1e-4)):
+        recipe = _models(*_two(), merge_method="linear", out_dtype=dtype)
+        yield Case(f"linear: written in {dtype}", recipe, allowed)
+    listed = [
+        {"model": "base+lora", "parameters": {"weight": 0.5}},
+        {"model": "a", "parameters": {"weight": 0.5}},
+    ]
+    soup = {"merge_method": "linear", "models": listed, "dtype": "float32"}
+    yield Case("linear: a LoRA adapter", soup, families=["llama"])
+    ties = {"merge_method": "ties", "base_model": "base", "parameters": {"density": 0.5}}
+    yield Case("ties: a LoRA adapter", soup | ties, families=["llama"])
+
+
+def _vocabularies() -> Iterator[Case]:
+    listed = [
+        {"model": name, "parameters": {"weight": weight}}
+        for name, weight in (("a", 0.5), ("wide", 0.3), ("other", 0.4))
+    ]
+    recipe = {"merge_method": "linear", "base_model": "a", "models": listed, "dtype": "float32"}
+    for source in ("union", "base", "wide"):
+        asked = recipe | {"tokenizer_source": source}
+        yield Case(f"linear: vocabulary {source}", asked, families=["llama"])
+    moved = {"base_model": "a", "merge_method": "task_arithmetic", "tokenizer_source": "union"}
+    yield Case("task_arithmetic: vocabulary union", recipe | moved, families=["llama"])
+    padded = {"tokenizer": {"source": "union", "pad_to_multiple_of": 16}}
+    yield Case("linear: vocabulary padded to 16", recipe | padded, families=["llama"])
+    tokens = {
+        "<|user|>": {"source": "wide", "force": True},
+        "<|bot|>": {"source": {"kind": "zero"}},
+        "</s>": {
+            "source": {"kind": "model_token", "model": "other", "token": "<s>"},
+            "force": True,
+        },
+    }
+    chosen = {"tokenizer": {"source": "union", "tokens": tokens}}
+    yield Case("linear: tokens with sources of their own", recipe | chosen, families=["llama"])

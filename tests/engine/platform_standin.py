@@ -26,7 +26,9 @@ class Standin:
         self.planned: list[dict[str, Any]] = []  # uploads
         self.stop = self.stale = self.down = False
         self.multipart = False
-        self.beats = self.ranges = 0
+        self.beats = self.ranges = self.renewals = 0
+        self.failures = 0  # so many requests to storage fail from now on
+        self.rangeless = False
         self.signature = "1"  # of storage URLs; those that were signed with another are refused
 
     def assign(self, spec: dict[str, Any], inputs: dict[str, Path]) -> None:
@@ -40,6 +42,16 @@ class Standin:
     def said(self, kind: str) -> list[dict[str, Any]]:
         bodies = [event["body"] for _, event in sorted(self.events.items())]
         return [body for body in bodies if body["type"] == kind]
+
+    def plan(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Where a file is to be put."""
+        self.planned.append(wanted)
+        url = f"{self.url}/storage/out/{wanted['path']}"
+        if not self.multipart or wanted["size"] <= PART:
+            return {"urls": [f"{url}?{self.signature}"]}
+        count = -(-wanted["size"] // PART)
+        urls = [f"{url}.{number}?{self.signature}" for number in range(count)]
+        return {"urls": urls, "part_size": PART, "upload_id": "upload"}
 
     def _input(self, reference: str, folder: Path) -> dict[str, Any]:
         files = [self._file(reference, path) for path in folder.iterdir()]
@@ -58,8 +70,7 @@ class Standin:
 
 @contextmanager
 def standin() -> Iterator[Standin]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), _Handler)
     state = Standin(f"http://127.0.0.1:{server.server_port}")
     server.state = state  # type: ignore[attr-defined]
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -68,6 +79,13 @@ def standin() -> Iterator[Standin]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up early is no news."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -85,7 +103,15 @@ class _Handler(BaseHTTPRequestHandler):
         data = self.state.storage.get(name)
         if data is None:
             return self._send(404)
-        return self._send_range(data) if "Range" in self.headers else self._send(200, data)
+        if self._failing():
+            return self._send(503)
+        if "Range" not in self.headers or self.state.rangeless:
+            return self._send(200, data)
+        return self._send_range(data)
+
+    def _failing(self) -> bool:
+        self.state.failures -= 1
+        return self.state.failures >= 0
 
     def _signed_name(self) -> str | None:
         """The object of a storage URL; None when its signature is no longer good."""
@@ -103,6 +129,8 @@ class _Handler(BaseHTTPRequestHandler):
         data = self._body()
         if (name := self._signed_name()) is None:
             return self._send(403)
+        if self._failing():
+            return self._send(503)
         self.state.storage[name] = data
         return self._send(200, b"", {"ETag": hashlib.md5(data).hexdigest()})
 
@@ -132,13 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
         return {"stop": self.state.stop}
 
     def _uploads(self, wanted: Any) -> Any:
-        self.state.planned.append(wanted)
-        url, signature = f"{self.state.url}/storage/out/{wanted['path']}", self.state.signature
-        if not self.state.multipart or wanted["size"] <= PART:
-            return {"urls": [f"{url}?{signature}"]}
-        count = -(-wanted["size"] // PART)
-        urls = [f"{url}.{number}?{signature}" for number in range(count)]
-        return {"urls": urls, "part_size": PART, "upload_id": "upload"}
+        return self.state.plan(wanted)
 
     def _uploads_complete(self, parts: Any) -> Any:
         keys = [f"out/{parts['path']}.{number}" for number in range(len(parts["etags"]))]

@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 
 from alloyengine.checkpoint.reader import Checkpoint
-from alloyengine.checkpoint.remote_blocks import BLOCK, Blocks
+from alloyengine.checkpoint.remote_blocks import Blocks
 from alloyengine.errors import InputError, TransferError
 from alloyengine.retry import is_refused, persistently, words
 from alloyengine.spec.protocol import RemoteFile
@@ -54,9 +54,10 @@ class Remote:
             raise InputError("checkpoint_damaged", f"{name} ends at byte {file.size}.")
         if size == 0:
             return np.empty(0, np.uint8)
-        first, last = offset // BLOCK, (offset + size - 1) // BLOCK
+        block = self._blocks.size
+        first, last = offset // block, (offset + size - 1) // block
         blocks = self._blocks.get(file, first, last)
-        begin = offset - first * BLOCK
+        begin = offset - first * block
         return (blocks[0] if first == last else np.concatenate(blocks))[begin : begin + size]
 
     def close(self) -> None:
@@ -70,13 +71,13 @@ class _File:
     def __init__(self, file: RemoteFile, blocks: Blocks, urls: Urls) -> None:
         self.name, self.size = file.path, file.size
         self._url, self._urls, self._renewing = file.url, urls, Lock()
-        self._http, self._check = blocks.http, blocks.check
+        self._http, self._check, self._block = blocks.http, blocks.check, blocks.size
         self._version: str | None = None
 
     def fetch(self, number: int) -> np.ndarray:
         """A whole block, not to be written to. Raises TransferError."""
-        begin = number * BLOCK
-        memory = np.empty(min(BLOCK, self.size - begin), np.uint8)
+        begin = number * self._block
+        memory = np.empty(min(self._block, self.size - begin), np.uint8)
         try:
             persistently(lambda: self._fill(memory, begin), _PATIENCE, self._check)
         except httpx.HTTPError as error:

@@ -9,8 +9,8 @@ from typing import Protocol, Self
 import httpx
 import numpy as np
 
-BLOCK = 8 << 20  # bytes of one request: large beside its overhead, small beside the memory
 MEMORY = 256 << 20
+BLOCK = 8 << 20  # of one request: large beside its overhead, small beside the memory
 _AHEAD = 2  # blocks
 _CONNECTIONS = 8
 _TIMEOUT = 60.0  # seconds without a byte
@@ -30,26 +30,31 @@ class Blocks:
     here if it is not too large. The least recently used blocks go first.
     """
 
-    def __init__(self, check: Callable[[], None], memory: int = MEMORY) -> None:
-        """`check` may raise to end all waiting, such as Stopped."""
-        self.check = check
+    def __init__(self, check: Callable[[], None], memory: int = MEMORY, block: int = BLOCK) -> None:
+        """`check` may raise to end all waiting, such as Stopped. Sizes are in bytes."""
+        self.check, self.size = check, block
         limits = httpx.Limits(max_connections=_CONNECTIONS)
         self.http = httpx.Client(timeout=_TIMEOUT, limits=limits)
         self.fetched = 0  # bytes
-        self._most = memory // BLOCK
+        self._most = memory // block
         self._known: dict[tuple[Ranged, int], Future[np.ndarray]] = {}  # the latest used last
         self._lock = Lock()
         self._pool = ThreadPoolExecutor(_CONNECTIONS, "fetch")
 
     def get(self, file: Ranged, first: int, last: int) -> list[np.ndarray]:
         """Blocks `first` to `last` of a file, not to be written to. Raises TransferError."""
-        end = -(-file.size // BLOCK)
+        end = -(-file.size // self.size)
         with self._lock:
             wanted = [self._find(file, number) for number in range(first, last + 1)]
             for number in range(last + 1, min(last + 1 + _AHEAD, end)):
                 self._find(file, number)
             self._make_room()
         return [future.result() for future in wanted]
+
+    @property
+    def kept(self) -> int:
+        """Bytes in memory, or on their way to it."""
+        return self.size * len(self._known)
 
     def forget(self, file: Ranged) -> None:
         with self._lock:

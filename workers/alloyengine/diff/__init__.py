@@ -1,0 +1,1 @@
+"""Where models differ, and where merging them would make them interfere."""

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from alloyengine.cli.methods import as_markdown
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -23,3 +25,7 @@ def test_every_link_between_documents_leads_somewhere() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_page_of_merge_methods_is_up_to_date() -> None:
+    assert (ROOT / "docs/merging/methods.md").read_text() == as_markdown()

@@ -11,12 +11,17 @@ from alloyengine.merge.recipe import did_you_mean
 from alloyengine.spec.methods import DECLARATIONS, Declaration, Parameter
 
 console = Console()
+_PLACES = {"global": "the merge", "model": "each model", "non-base": "each but the base"}
 
 
 def methods(
     name: Annotated[str | None, typer.Argument(help="A method: its parameters in full")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="All of them, for a page")] = False,
 ) -> None:
     """List the merge methods, or one method's parameters."""
+    if markdown:
+        typer.echo(as_markdown(), nl=False)
+        return
     if name is None:
         console.print(_overview())
         return
@@ -56,3 +61,21 @@ def default_of(parameter: Parameter) -> str:
         return "none" if parameter.optional else "required"
     flag = {True: "true", False: "false"}
     return flag[bool(parameter.default)] if parameter.flag else f"{parameter.default:g}"
+
+
+def as_markdown() -> str:
+    """The page docs/merging/methods.md."""
+    parts = [
+        "# Merge methods\n\nWritten by `alloy methods --markdown`; a test keeps it up to date.\n"
+    ]
+    for name, declared in DECLARATIONS.items():
+        paper = f" <{declared.paper}>" if declared.paper else ""
+        parts.append(f"\n## {name}\n\n{declared.summary}{paper}\n")
+        parts.append(f"Base: {declared.base}. Models: {models_of(declared)}.\n")
+        if declared.parameters:
+            parts.append("\n| parameter | default | for | |\n|---|---|---|---|\n")
+        parts += [
+            f"| `{p.name}` | {default_of(p)} | {_PLACES[p.scope]} | {p.help} |\n"
+            for p in declared.parameters
+        ]
+    return "".join(parts)

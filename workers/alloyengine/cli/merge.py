@@ -18,6 +18,9 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 def merge(
     recipe: Annotated[Path, typer.Argument(help="YAML recipe; models are folders or hub names")],
     out: Annotated[Path, typer.Argument(help="New folder for the merged model")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done and what does not fit")
+    ] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one")] = "cpu",
     threads: Annotated[int, typer.Option(min=0, help="0: one for each core")] = 0,
     shard_size: Annotated[str, typer.Option(help="Largest file of weights, such as 5GB")] = "5GB",
@@ -32,11 +35,15 @@ def merge(
         final = final.model_copy(update={"seed": seed})
     spec = MergeSpec(recipe=final, stages=stages)
     shard_bytes = _bytes(shard_size)
+    from alloyengine.cli.foresee import foresee
     from alloyengine.merge.run import Options, run
 
     with ConsoleReporter() as report:
         references = dict.fromkeys(ref.reference for ref in spec.inputs())
         inputs = {reference: locate(reference, recipe.parent, report) for reference in references}
+        if dry_run:
+            foresee(spec, inputs, out, report.console)
+            return
         options = Options(device, threads, shard_bytes, update)
         facts = run(spec, inputs, out, report, options).facts
         report.log(f"{facts.parameters:,} parameters in {facts.dtype}. The model is in {out}.")

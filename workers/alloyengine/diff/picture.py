@@ -29,7 +29,8 @@ def picture(panels: Sequence[Panel], title: str) -> str:
     columns = max((len(panel.layers) for panel in panels), default=0)
     words = max(len(panel.meaning) for panel in panels) if panels else 0
     width = max(margin + columns * _CELL + 70, _MARGIN * 2 + _LETTER * words, _LEAST)
-    parts, top = [], float(_MARGIN)
+    parts: list[str] = []
+    top = float(_MARGIN)
     for panel in panels:
         parts += _panel(panel, margin, top)
         top += _HEAD + len(panel.rows) * _CELL + _FOOT

@@ -35,13 +35,14 @@ def merge(
         final = final.model_copy(update={"seed": seed})
     spec = MergeSpec(recipe=final, stages=stages)
     shard_bytes = _bytes(shard_size)
-    from alloyengine.cli.foresee import foresee
     from alloyengine.merge.run import Options, run
 
     with ConsoleReporter() as report:
         references = dict.fromkeys(ref.reference for ref in spec.inputs())
         inputs = {reference: locate(reference, recipe.parent, report) for reference in references}
         if dry_run:
+            from alloyengine.cli.foresee import foresee
+
             foresee(spec, inputs, out, report.console)
             return
         options = Options(device, threads, shard_bytes, update)

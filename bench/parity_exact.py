@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench.parity_cases import Case, calls, language
+from bench.parity_float64 import JUDGED
 from bench.parity_models import World
 from bench.parity_sides import Answer, error, ours, theirs
 
@@ -11,7 +12,8 @@ Figures = dict[str, Any]
 
 
 def rows(world: World, only: Sequence[str]) -> Iterator[tuple[str, Figures]]:
-    cases = [Case(call.name, call.recipe("float32")) for call in calls()] + list(language())
+    plain = [call for call in calls() if call.method not in JUDGED]
+    cases = [Case(call.name, call.recipe("float32")) for call in plain] + list(language())
     cases = [case for case in cases if not only or any(word in case.name for word in only)]
     found: dict[str, list[Figures]] = {case.name: [] for case in cases}
     for family, models in world.families().items():

@@ -94,7 +94,7 @@ def error(ours: Answer, theirs: Answer) -> tuple[float, str]:
     compared token by token, for the order of the tokens is free."""
     mine, other = ours.tensors(), theirs.tensors()
     if mine.keys() != other.keys():
-        return float("inf"), f"only one has {sorted(mine.keys() ^ other.keys())[0]}"
+        return float("inf"), f"only one has {min(mine.keys() ^ other.keys())}"
     ids, other_ids = ours.vocabulary(), theirs.vocabulary()
     if ids != other_ids:
         if ids.keys() != other_ids.keys():

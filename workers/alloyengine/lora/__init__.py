@@ -1,0 +1,1 @@
+"""LoRA adapters made from what a model and its base differ in."""

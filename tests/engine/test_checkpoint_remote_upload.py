@@ -151,7 +151,7 @@ def test_an_order_to_stop_ends_the_writing(storage, tmp_path):
 
 def test_writers_wait_while_too_much_is_on_its_way(tmp_path):
     flying: list[Part] = []
-    parts = Parts(memory=20, folder=tmp_path, check=lambda: None)
+    parts = Parts(most=20, folder=tmp_path, check=lambda: None)
     row = Row(size=40, part_size=10, let_go=flying.append)
     parts.write(row, 0, np.zeros(20, np.uint8))
     writer = Thread(target=parts.write, args=(row, 20, np.zeros(10, np.uint8)))
@@ -165,7 +165,7 @@ def test_writers_wait_while_too_much_is_on_its_way(tmp_path):
 
 def test_parts_that_wait_for_earlier_bytes_never_block_those(tmp_path):
     let_go: list[int] = []
-    parts = Parts(memory=10, folder=tmp_path, check=lambda: None)
+    parts = Parts(most=10, folder=tmp_path, check=lambda: None)
 
     def landed(part: Part) -> None:
         let_go.append(part.number)

@@ -6,6 +6,7 @@ every answer, the safetensors header as for files on a disk. Its SHA-256 would t
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from threading import Lock
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from alloyengine.checkpoint.reader import Checkpoint
 from alloyengine.checkpoint.remote_blocks import Blocks
+from alloyengine.checkpoint.remote_http import memory
 from alloyengine.errors import InputError, TransferError
 from alloyengine.retry import is_refused, persistently, words
 from alloyengine.spec.protocol import RemoteFile
@@ -57,8 +59,10 @@ class Remote:
         block = self._blocks.size
         first, last = offset // block, (offset + size - 1) // block
         blocks = self._blocks.get(file, first, last)
-        begin = offset - first * block
-        return (blocks[0] if first == last else np.concatenate(blocks))[begin : begin + size]
+        begin, end = offset - first * block, offset + size - last * block
+        if first == last:
+            return blocks[0][begin:end]
+        return np.concatenate([blocks[0][begin:], *blocks[1:-1], blocks[-1][:end]])
 
     def close(self) -> None:
         for file in self._files.values():
@@ -71,28 +75,28 @@ class _File:
     def __init__(self, file: RemoteFile, blocks: Blocks, urls: Urls) -> None:
         self.name, self.size = file.path, file.size
         self._url, self._urls, self._renewing = file.url, urls, Lock()
-        self._http, self._check, self._block = blocks.http, blocks.check, blocks.size
+        self._storage, self._check, self._block = blocks.storage, blocks.check, blocks.size
         self._version: str | None = None
 
     def fetch(self, number: int) -> np.ndarray:
         """A whole block, not to be written to. Raises TransferError."""
         begin = number * self._block
-        memory = np.empty(min(self._block, self.size - begin), np.uint8)
+        target = memory(min(self._block, self.size - begin))
         try:
-            persistently(lambda: self._fill(memory, begin), _PATIENCE, self._check)
+            persistently(lambda: self._fill(target, begin), _PATIENCE, self._check)
         except httpx.HTTPError as error:
             raise self._wrong(f"could not be read: {words(error)}") from None
-        memory.flags.writeable = False
-        return memory
+        target.flags.writeable = False
+        return target
 
-    def _fill(self, memory: np.ndarray, begin: int) -> None:
+    def _fill(self, target: np.ndarray, begin: int) -> None:
         url = self._url
         try:
-            self._get(url, memory, begin)
+            self._get(url, target, begin)
         except httpx.HTTPStatusError as error:
             if not is_refused(error):
                 raise
-            self._get(self._renewed(url), memory, begin)
+            self._get(self._renewed(url), target, begin)
 
     def _renewed(self, url: str) -> str:
         """URLs are good for some hours only; a merge may take longer."""
@@ -101,18 +105,11 @@ class _File:
                 self._url = self._urls()[self.name]
             return self._url
 
-    def _get(self, url: str, memory: np.ndarray, begin: int) -> None:
-        span = f"{begin}-{begin + memory.size - 1}"
-        asked = {"Range": f"bytes={span}", "Accept-Encoding": "identity"}
-        with self._http.stream("GET", url, headers=asked) as response:
-            response.raise_for_status()
-            self._examine(response.headers, f"bytes {span}/{self.size}")
-            filled = 0
-            for piece in response.iter_raw():
-                memory[filled : filled + len(piece)] = np.frombuffer(piece, np.uint8)
-                filled += len(piece)
+    def _get(self, url: str, target: np.ndarray, begin: int) -> None:
+        promised = f"bytes {begin}-{begin + target.size - 1}/{self.size}"
+        self._storage.get(url, begin, target, lambda headers: self._examine(headers, promised))
 
-    def _examine(self, headers: httpx.Headers, promised: str) -> None:
+    def _examine(self, headers: Message, promised: str) -> None:
         """Is it the range that was asked for, of a file that is still the same?"""
         found = headers.get("Content-Range", "the whole file")
         if found != promised:

@@ -6,8 +6,9 @@ from threading import Lock
 from types import TracebackType
 from typing import Protocol, Self
 
-import httpx
 import numpy as np
+
+from alloyengine.checkpoint.remote_http import Storage
 
 MEMORY = 256 << 20
 BLOCK = 8 << 20  # of one request: large beside its overhead, small beside the memory
@@ -33,8 +34,7 @@ class Blocks:
     def __init__(self, check: Callable[[], None], memory: int = MEMORY, block: int = BLOCK) -> None:
         """`check` may raise to end all waiting, such as Stopped. Sizes are in bytes."""
         self.check, self.size = check, block
-        limits = httpx.Limits(max_connections=_CONNECTIONS)
-        self.http = httpx.Client(timeout=_TIMEOUT, limits=limits)
+        self.storage = Storage(_TIMEOUT)
         self.fetched = 0  # bytes
         self._most = memory // block
         self._known: dict[tuple[Ranged, int], Future[np.ndarray]] = {}  # the latest used last
@@ -71,7 +71,7 @@ class Blocks:
         trace: TracebackType | None,
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
-        self.http.close()
+        self.storage.close()
 
     def _find(self, file: Ranged, number: int) -> "Future[np.ndarray]":
         future = self._known.pop((file, number), None)

@@ -15,6 +15,7 @@ from threading import Condition
 
 import numpy as np
 
+from alloyengine.checkpoint.remote_http import memory
 from alloyengine.errors import CapacityError
 
 _LOOK = 0.5  # seconds between looks at whether to stop
@@ -51,9 +52,9 @@ class Row:
 class Parts:
     """Safe to use from several threads. Each byte is written once."""
 
-    def __init__(self, memory: int, folder: Path, check: Callable[[], None]) -> None:
-        """Temporary files come into `folder`. `check` may raise to end all waiting."""
-        self._most, self._folder, self._check = memory, folder, check
+    def __init__(self, most: int, folder: Path, check: Callable[[], None]) -> None:
+        """`most` bytes of memory; temporary files come into `folder`. `check` may raise to end all waiting."""
+        self._most, self._folder, self._check = most, folder, check
         self._used = self._flying = 0
         self._changed = Condition()
 
@@ -89,7 +90,7 @@ class Parts:
                 self._check()
                 if self._used + size <= self._most:
                     self._used += size
-                    row.opened[number] = Part(number, np.empty(size, np.uint8), size)
+                    row.opened[number] = Part(number, memory(size), size)
                 elif self._flying:
                     self._changed.wait(_LOOK)
                 else:

@@ -12,6 +12,7 @@ from typing import Protocol
 import httpx
 import numpy as np
 
+from alloyengine.checkpoint.remote_http import Storage
 from alloyengine.checkpoint.sink_parts import Part, Parts, Row
 from alloyengine.errors import Stopped, TransferError
 from alloyengine.retry import is_refused, persistently, words
@@ -19,7 +20,6 @@ from alloyengine.spec.protocol import FileFacts, UploadParts, UploadPlan
 
 MEMORY = 128 << 20
 _CONNECTIONS = 4
-_PIECE = 1 << 20
 _PATIENCE = 600.0  # seconds
 _TIMEOUT = 120.0  # seconds without progress
 
@@ -84,15 +84,15 @@ class _File:
         etags = [self.etags[number] for number in range(self.row.count)]
         return UploadParts(path=self.name, upload_id=self.upload_id or "", etags=etags)
 
-    def put(self, http: httpx.Client, part: Part) -> None:
+    def put(self, storage: Storage, part: Part) -> None:
         """Raises httpx.HTTPError."""
         url = self._urls[part.number]
         try:
-            self.etags[part.number] = _put(http, url, part.memory)
+            self.etags[part.number] = storage.put(url, part.memory)
         except httpx.HTTPStatusError as error:
             if not is_refused(error):
                 raise
-            self.etags[part.number] = _put(http, self._renewed(part.number, url), part.memory)
+            self.etags[part.number] = storage.put(self._renewed(part.number, url), part.memory)
 
     def _renewed(self, number: int, url: str) -> str:
         """URLs are good for some hours only; a merge may take longer."""
@@ -113,7 +113,8 @@ class _Sink:
         self._parts = Parts(memory, folder, self._go_on)
         self._stop, self._closed = check, Event()
         self._failure: BaseException | None = None
-        self._http = closing.enter_context(httpx.Client(timeout=_TIMEOUT))
+        self._storage = Storage(_TIMEOUT)
+        closing.callback(self._storage.close)
         self._senders = ThreadPoolExecutor(_CONNECTIONS, "send")
         self._hasher = ThreadPoolExecutor(1, "hash")  # one: bytes are hashed in their order
         for pool in (self._senders, self._hasher):
@@ -144,7 +145,7 @@ class _Sink:
 
     def _send(self, file: _File, part: Part, hashed: "Future[None]") -> None:
         try:
-            persistently(lambda: file.put(self._http, part), _PATIENCE, self._go_on)
+            persistently(lambda: file.put(self._storage, part), _PATIENCE, self._go_on)
         except httpx.HTTPError as error:
             message = f"{file.name} could not be sent: {words(error)}."
             raise TransferError("transfer_failed", message) from None
@@ -161,11 +162,3 @@ class _Sink:
             raise self._failure
         if self._closed.is_set():
             raise Stopped("stopped", "The upload was given up.")
-
-
-def _put(http: httpx.Client, url: str, memory: np.ndarray) -> str:
-    """The ETag of the part."""
-    pieces = (memory[at : at + _PIECE].tobytes() for at in range(0, memory.size, _PIECE))
-    response = http.put(url, content=pieces, headers={"Content-Length": str(memory.size)})
-    response.raise_for_status()
-    return str(response.headers.get("ETag", ""))

@@ -27,4 +27,6 @@ def merge(spec: MergeSpec, work: Work, agent: Agent, report: Reporter) -> Done:
         models = {reference: model(reference, place) for reference, place in work.inputs.items()}
         upload = Upload(work.out, agent.plan, check)
         result = run(spec, models, upload, report)
+        sent = sum(file.size for file in upload.files)
+        report.log(f"Read {blocks.fetched:,} bytes of weights from storage, sent {sent:,} there.")
     return Done(result=result, files=upload.files, parts=upload.parts)

@@ -51,7 +51,7 @@ def _app(entry: EntryPoint) -> typer.Typer:
 
 
 def _help(commands: dict[str, EntryPoint]) -> str:
-    rows = [f"  {name:10} {_summary(entry)}" for name, entry in sorted(commands.items())]
+    rows = [f"  {name:12} {_summary(entry)}" for name, entry in sorted(commands.items())]
     return "\n".join(["Train, merge and prove small language models.\n", USAGE, *rows])
 
 

@@ -1,5 +1,6 @@
 """Recipes that ours and the peer must answer alike. `base`, `a`, `b`, `c` stand for models; `wide`,
-`other` and `lora` for a longer vocabulary, another one, and an adapter to the base."""
+`other` and `lora` for a longer vocabulary, another one, and an adapter to the base; the rest are
+`parity_odd_models`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -153,6 +154,7 @@ def language() -> Iterator[Case]:
     yield from _settings()
     yield from _slices()
     yield from _files()
+    yield from _odd()
     yield from _vocabularies()
 
 
@@ -243,6 +245,28 @@ def _files() -> Iterator[Case]:
     yield Case("linear: a LoRA adapter", soup, families=["llama"])
     ties = {"merge_method": "ties", "base_model": "base", "parameters": {"density": 0.5}}
     yield Case("ties: a LoRA adapter", soup | ties, families=["llama"])
+
+
+def _odd() -> Iterator[Case]:
+    """Where rounding, or a rule for the worst, could tell ours from the peer."""
+    stock = {"merge_method": "model_stock", "base_model": "base", "dtype": "float32"}
+    for other, label in (("opposed", "opposed changes"), ("opposite", "opposite changes")):
+        for rows in (False, True):
+            listed = {"models": [{"model": "a"}, {"model": other}]}
+            by = {"parameters": {"filter_wise": rows}}
+            name = f"model_stock: {label}{', rows' if rows else ''}"
+            yield Case(name, stock | listed | by, families=["llama"])
+    pair = {"models": [{"model": "a"}, {"model": "base"}], "dtype": "float32"}
+    still = {"merge_method": "sce", "base_model": "base", "parameters": {"select_topk": 0.5}}
+    yield Case("sce: one model", pair | still)
+    near = {"merge_method": "nearswap", "base_model": "a", "parameters": {"t": 0.001}}
+    yield Case("nearswap: the base listed last", pair | near)
+    source = {"tokenizer_source": "base", "base_model": "padded", "merge_method": "linear"}
+    listed = {
+        "models": [{"model": name, "parameters": {"weight": 0.5}} for name in ("padded", "b")]
+    }
+    name = "linear: vocabulary base, with rows beyond it"
+    yield Case(name, listed | source | {"dtype": "float32"}, families=["llama"])
 
 
 def _vocabularies() -> Iterator[Case]:

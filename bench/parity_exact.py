@@ -6,6 +6,7 @@ from typing import Any
 from bench.parity_cases import Case, calls, language
 from bench.parity_float64 import JUDGED
 from bench.parity_models import World
+from bench.parity_odd_models import odd_models
 from bench.parity_sides import Answer, error, ours, theirs
 
 Figures = dict[str, Any]
@@ -16,7 +17,7 @@ def rows(world: World, only: Sequence[str]) -> Iterator[tuple[str, Figures]]:
     cases = [Case(call.name, call.recipe("float32")) for call in plain] + list(language())
     cases = [case for case in cases if not only or any(word in case.name for word in only)]
     found: dict[str, list[Figures]] = {case.name: [] for case in cases}
-    for family, models in world.families().items():
+    for family, models in (world.families() | {"llama": odd_models(world)}).items():
         asked = [case for case in cases if family in case.families]
         folder = world.room()
         answers = theirs([case.recipe for case in asked], models, folder)

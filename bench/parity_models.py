@@ -97,7 +97,7 @@ class World:
 
     def families(self, dtype: str = "F32") -> dict[str, dict[str, Path]]:
         """The folders by their short names, of every family; llamas come with more relatives."""
-        made = {family.name: self._made(family, dtype) for family in (LLAMA, QWEN)}
+        made = {family.name: self.made(family, dtype) for family in (LLAMA, QWEN)}
         made[LLAMA.name] |= self._relatives()
         return made
 
@@ -105,7 +105,7 @@ class World:
         """A new folder's path."""
         return self.folder / f"room-{next(self._rooms)}"
 
-    def _made(self, family: Family, dtype: str) -> dict[str, Path]:
+    def made(self, family: Family, dtype: str) -> dict[str, Path]:
         paths = {n: self.folder / f"{family.name}-{dtype}-{n}" for n in ("base", *NAMES)}
         if not all(path.exists() for path in paths.values()):
             for name, tensors in weights(family.shapes()).items():

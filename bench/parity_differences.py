@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.parity_cases import Recipe
+from bench.parity_calls import Recipe
 from bench.parity_models import World
 from bench.parity_odd_models import PADDED, odd_models
 from bench.parity_sides import Answer, error, ours, theirs

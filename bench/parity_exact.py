@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bench.parity_cases import Case, calls, language
+from bench.parity_calls import calls
+from bench.parity_cases import Case, language
 from bench.parity_float64 import JUDGED
 from bench.parity_models import World
 from bench.parity_odd_models import odd_models

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.parity_cases import Call, calls
+from bench.parity_calls import Call, calls
 from bench.parity_inputs import Floats, Inputs
 from bench.parity_models import World
 from bench.parity_reference import doubtful, merge
@@ -39,8 +39,8 @@ class Judge:
             return {"ok": False, "at": mine.refused or other.refused}
         far, others = (self.distance(call, answer.tensors()) for answer in (mine, other))
         allowed = SAME if self.stored == "F32" else TIE * others + EXACT
-        error = {"error": float(f"{far:.2g}"), "peer's": float(f"{others:.2g}")}
-        return error | {"ok": bool(far <= allowed)}
+        error = {"error": float(f"{far:.2g}"), "allowed": float(f"{allowed:.2g}")}
+        return error | {"peer's": {"error": others}, "ok": bool(far <= allowed)}
 
     def distance(self, call: Call, found: Tensors) -> float:
         """‖found − exact‖ / ‖exact‖ over all tensors, in the type that the recipe asks for."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.parity_cases import Call
+from bench.parity_calls import Call
 from bench.parity_inputs import Floats
 from bench.parity_models import NAMES, World
 from bench.parity_sides import Answer, ours, theirs
@@ -60,20 +60,19 @@ def _figures(
     refused = [answer.refused for answer in (*mine, *drawn) if answer.refused]
     if refused:
         return {"ok": False, "at": refused[0]}
-    mine_side, other = sides = [_Side(answers) for answers in (mine, drawn)]
+    mine_side, other = sides = [Side(answers) for answers in (mine, drawn)]
     changes = [_flat(values[name]) - _flat(values["base"]) for name in "abc"[: len(call.own)]]
-    figures = {
-        "expectation": round(expectation(mine_side, other, sum(c**2 for c in changes)), 4),
-        "spread": round(spread(mine_side, other), 4),
-    }
-    good = [abs(figures["expectation"] - 1) <= OFF, abs(figures["spread"] - 1) <= SPREAD_OFF]
+    far = abs(expectation(mine_side, other, sum(c**2 for c in changes)) - 1)
+    wide = spread(mine_side, other)
+    found: Figures = {"seeds": len(mine), "spread": round(wide, 4)}
+    good = far <= OFF and abs(wide - 1) <= SPREAD_OFF
     if len(call.own) == 1:
         more, fine = _one_model(call, values, sides)
-        figures, good = figures | more, [*good, fine]
-    return figures | {"ok": all(good)}
+        found, good = found | more, good and fine
+    return {"error": float(f"{far:.2g}"), "allowed": OFF, "drawn": found, "ok": good}
 
 
-class _Side:
+class Side:
     """The entries of all tensors, drawn S times."""
 
     def __init__(self, answers: Sequence[Answer]) -> None:
@@ -96,7 +95,7 @@ def spread(mine: Any, other: Any) -> float:
 
 
 def _one_model(
-    call: Call, values: Mapping[str, Tensors], sides: Sequence[_Side]
+    call: Call, values: Mapping[str, Tensors], sides: Sequence[Side]
 ) -> tuple[Figures, bool]:
     base, change = _flat(values["base"]), _flat(values["a"]) - _flat(values["base"])
     chances = np.concatenate([_chances(call, values, name) for name in sorted(values["base"])])

@@ -19,7 +19,7 @@ def bench(monkeypatch, run, *words):
 
 
 def test_every_bench_of_the_house_can_be_loaded():
-    for name in ("merge", "pages"):
+    for name in ("merge", "pages", "parity"):
         assert callable(command._load(name).run)
 
 

@@ -1,21 +1,14 @@
 """`alloy diff`: where models differ, and where merging them would make them interfere."""
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from alloyengine.cli.console import ConsoleReporter
-from alloyengine.cli.inputs import locate
 from alloyengine.errors import InputError
-from alloyengine.spec.merge import split_reference
-
-if TYPE_CHECKING:
-    from alloyengine.merge.members import Member
 
 
 def diff(
@@ -55,30 +48,15 @@ def diff(
 
 
 def _measure(models: list[str], base: str | None, report: ConsoleReporter) -> dict[str, Any]:
+    from alloyengine.cli.members import opened
     from alloyengine.diff.measure import difference, interference
 
     names = [*models] if base is None else [base, *models]
-    with _opened(names, report) as members:
+    with opened(names, report) as members:
         first, *others = members
         if base is None:
             return difference(first, others[0], report)
         return interference(first, others, report)
-
-
-@contextmanager
-def _opened(references: list[str], report: ConsoleReporter) -> Iterator[list["Member"]]:
-    from alloyengine.checkpoint import Checkpoint
-    from alloyengine.checkpoint.adapter import Adapter
-    from alloyengine.merge.members import Member
-
-    with ExitStack() as closing:
-        members = []
-        for reference in references:
-            name, lora = split_reference(reference)
-            adapter = Adapter.open(locate(lora, Path(), report)) if lora else None
-            opened = Checkpoint.open(locate(name, Path(), report))
-            members.append(Member(reference, closing.enter_context(opened), adapter))
-        yield members
 
 
 def _write(folder: Path, found: dict[str, Any], text: str) -> None:

@@ -84,8 +84,8 @@ def decompose(matrix: Array, wanted: Wanted, xp: Any = np) -> Decomposition:
 def _balanced(
     matrix: Array, directions: Array, squares: np.ndarray, total: float, xp: Any
 ) -> Decomposition:
-    """Left: directions × √σ. Right: (directionsᵀ × matrix) / √σ, so that their product is the
-    matrix's projection, however exact σ is.
+    """With the root s of the singular values, left is directions · s and right directionsᵀ ·
+    matrix / s: their product is a projection of the matrix, however exact the values are.
     """
     roots = _like(squares**0.25, directions, xp)
     right = (directions.T @ matrix) / roots[:, None]
@@ -128,9 +128,8 @@ def _eigen(matrix: Array, xp: Any) -> tuple[np.ndarray, Array]:
     """Squared singular values, the largest first, float64 on the CPU; and the left singular
     vectors, float64 [rows, rows]. The matrix has no more rows than columns.
     """
-    rows, columns = matrix.shape
     gram = 0.0
-    for begin in range(0, columns, _STRIP):
+    for begin in range(0, matrix.shape[1], _STRIP):
         strip = _wide(matrix[:, begin : begin + _STRIP], xp)
         gram = gram + strip @ strip.T
     values, vectors = xp.linalg.eigh(gram)

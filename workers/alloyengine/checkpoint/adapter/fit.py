@@ -41,7 +41,7 @@ def fit(
     """
     modules = [f"{module}.weight" for module in parts.factors]
     renaming = find_renaming(modules, tensors)
-    inputs_first = inputs_first or _stores_inputs_first(tensors)
+    inputs_first = inputs_first or stores_inputs_first(tensors)
     saved = _find_saved(parts, tensors, renaming, equal)
     found = {name: Update(tensor) for name, tensor in saved.items()}
     for module, factors in parts.factors.items():
@@ -89,7 +89,7 @@ def _is_turned(name: str, factors: Factors, shape: tuple[int, ...], inputs_first
     return inputs_first and any(part.isdecimal() for part in name.split("."))
 
 
-def _stores_inputs_first(tensors: Tensors) -> bool:
+def stores_inputs_first(tensors: Tensors) -> bool:
     """Are weights [inputs, outputs], as GPT-2's are? Biases, one number for each output, tell."""
     for name, info in tensors.items():
         bias = tensors.get(f"{name.removesuffix('weight')}bias")

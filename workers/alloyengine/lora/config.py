@@ -1,0 +1,67 @@
+"""adapter_config.json of an extracted adapter."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_TASKS = {
+    "ForCausalLM": "CAUSAL_LM",
+    "LMHeadModel": "CAUSAL_LM",
+    "ForSequenceClassification": "SEQ_CLS",
+    "ForTokenClassification": "TOKEN_CLS",
+    "ForQuestionAnswering": "QUESTION_ANS",
+    "T5ForConditionalGeneration": "SEQ_2_SEQ_LM",
+    "BartForConditionalGeneration": "SEQ_2_SEQ_LM",
+}
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """The modules of an adapter, by their names in memory."""
+
+    ranks: Mapping[str, int]
+    saved: Collection[str]
+    biases: bool
+    tied: bool  # the embedding is among them, and the head shares it
+    inputs_first: bool
+
+
+def adapter_config(
+    adapted: Adapted, rank: int | None, scale: float, base: str, model: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What PEFT needs to load it. `rank` None: the largest there is; `model` is the base's config.
+
+    `scale` is alpha over rank, the same of every module.
+    """
+    most = rank or max(adapted.ranks.values())
+    others = {module: own for module, own in adapted.ranks.items() if own != most}
+    config = {
+        "peft_type": "LORA",
+        "task_type": _task(model),
+        "base_model_name_or_path": base,
+        "inference_mode": True,
+        "r": most,
+        "lora_alpha": _plain(scale * most),
+        "lora_dropout": 0.0,
+        "target_modules": sorted(adapted.ranks),
+        "rank_pattern": others,
+        "alpha_pattern": {module: _plain(scale * own) for module, own in others.items()},
+        "modules_to_save": sorted(adapted.saved) or None,
+        "bias": "all" if adapted.biases else "none",
+        "fan_in_fan_out": adapted.inputs_first,
+        "init_lora_weights": True,
+        "use_rslora": False,
+        "use_dora": False,
+    }
+    # Older versions of PEFT don't know it, so it is only there when it is needed.
+    return config | ({"ensure_weight_tying": True} if adapted.tied else {})
+
+
+def _task(model: Mapping[str, Any]) -> str | None:
+    architecture = str(next(iter(model.get("architectures") or ()), ""))
+    return next((task for end, task in _TASKS.items() if architecture.endswith(end)), None)
+
+
+def _plain(number: float) -> float:
+    """Whole numbers as such, which older versions of PEFT ask for."""
+    return int(number) if number == int(number) else number

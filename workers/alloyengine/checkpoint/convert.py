@@ -1,5 +1,6 @@
 """GGUF to safetensors: a quantised file of llama.cpp becomes a model folder that can be trained."""
 
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ def convert_gguf(gguf: Path, out: Path) -> None:
                 gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16, quantization_config=plain
             )
             tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+            licence = _licence(gguf)
     except (ValueError, OSError, LookupError, struct.error) as error:
         raise InputError(
             "gguf_unreadable",
@@ -31,6 +33,17 @@ def convert_gguf(gguf: Path, out: Path) -> None:
         ) from None
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
+    if licence:
+        (out / "README.md").write_text(f"---\nlicense: {licence}\n---\n")
+
+
+def _licence(gguf: Path) -> str:
+    """As the file's own entry says it; empty when there is none."""
+    from gguf import GGUFReader
+
+    field = GGUFReader(str(gguf)).get_field("general.license")
+    said = field.contents() if field else ""
+    return said if isinstance(said, str) and re.fullmatch(r"[\w.+-]{1,60}", said) else ""
 
 
 @contextmanager

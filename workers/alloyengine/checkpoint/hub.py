@@ -7,7 +7,8 @@ from alloyengine.checkpoint.companions import NAMES
 from alloyengine.checkpoint.reader import INDEX
 from alloyengine.errors import InputError
 
-WANTED = ["model*.safetensors", INDEX, *NAMES]
+TERMS = ["README.md", "LICENSE*", "LICENCE*", "COPYING"]  # these tell the licence
+WANTED = ["model*.safetensors", INDEX, *NAMES, *TERMS]
 BELOW = ["*/*"]  # folders hold other formats of the same model
 
 

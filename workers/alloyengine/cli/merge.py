@@ -45,7 +45,7 @@ def merge(
 
             foresee(spec, inputs, out, report.console)
             return
-        options = Options(device, threads, shard_bytes, update)
+        options = Options(device, threads, shard_bytes, update, described=False)
         facts = run(spec, inputs, out, report, options).facts
         report.log(f"{facts.parameters:,} parameters in {facts.dtype}. The model is in {out}.")
 

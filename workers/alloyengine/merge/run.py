@@ -47,6 +47,7 @@ class Options:
     threads: int = 0  # 0: one for each core
     shard_bytes: int = SHARD_BYTES
     update: bool = False  # `out` may be an earlier result: what has not changed is copied from it
+    described: bool = True  # the facts tell of the tokenizer, too, which takes a tenth of a second
 
 
 def run(
@@ -95,7 +96,7 @@ def _merge(
             _complete(recipe, plan, members[plan.like], writer.folder)
             if output.before:
                 Manifest.write(writer.folder, plan.steps)
-        return facts_of(plan.config, plan.layout.values())
+            return facts_of(plan.config, plan.layout, writer.folder if options.described else None)
 
 
 def _in_order(steps: Sequence[Step], writer: Writer) -> list[Step]:

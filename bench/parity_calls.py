@@ -46,6 +46,32 @@ BARE: list[list[dict[str, float]]] = [[{}], [{}, {}], [{}, {}, {}]]
 ONE, PAIR, TRIPLE = BARE
 
 
+# Of each method something to try on large matrices, too, which are worked on piece by piece.
+ON_LARGE = (
+    "linear: three",
+    "passthrough: scaled",
+    "slerp: t 0.35",
+    "nearswap: t 0.002",
+    "nuslerp: of models, columns",
+    "nuslerp: of models, rows",
+    "nuslerp: of changes",
+    "multislerp: three changes",
+    "karcher: three",
+    "task_arithmetic: three",
+    "ties: density 0.3",
+    "ties: density 0.9",
+    "ties: rescaled",
+    "breadcrumbs: density 0.5",
+    "breadcrumbs: gamma 0.3",
+    "breadcrumbs_ties: gamma 0.1",
+    "model_stock: three",
+    "model_stock: three, rows",
+    "sce: three, share 0.3",
+    "ram: three",
+    "ramplus_tl: three",
+)
+
+
 def calls() -> Iterator[Call]:
     """Every method, by plain numbers."""
     yield from _averages()

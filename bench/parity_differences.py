@@ -13,7 +13,7 @@ import numpy as np
 from bench.parity_calls import Recipe
 from bench.parity_models import World
 from bench.parity_odd_models import PADDED, odd_models
-from bench.parity_sides import Answer, error, ours, theirs
+from bench.parity_sides import Answer, error, ours, theirs, wanted
 from bench.tensors import dtypes
 
 Figures = dict[str, Any]
@@ -185,7 +185,7 @@ def _padding_stays(mine: Answer, other: Answer) -> bool:
 
 
 def rows(world: World, only: Sequence[str]) -> Iterator[tuple[str, Figures]]:
-    asked = [d for d in differences() if not only or any(word in d.name for word in only)]
+    asked = [d for d in differences() if wanted(f"differs, {d.name}", only)]
     if not asked:
         return
     models, folder = odd_models(world), world.room()

@@ -15,7 +15,7 @@ from bench.parity_calls import Call, calls
 from bench.parity_inputs import Floats, Inputs
 from bench.parity_models import World
 from bench.parity_reference import doubtful, merge
-from bench.parity_sides import Answer, ours, theirs
+from bench.parity_sides import Answer, ours, theirs, wanted
 from bench.tensors import Float32, decode, encode, read
 
 Figures = dict[str, Any]
@@ -63,9 +63,10 @@ class Judge:
 
 
 def rows(world: World, only: Sequence[str]) -> Iterator[tuple[str, Figures]]:
-    asked = [call for call in calls() if not only or any(word in call.name for word in only)]
-    judged = [call for call in asked if call.method in JUDGED]
-    for dtype, stored, chosen in (("bfloat16", "BF16", asked), ("float32", "F32", judged)):
+    everything = list(calls())
+    judged = [call for call in everything if call.method in JUDGED]
+    for dtype, stored, possible in (("bfloat16", "BF16", everything), ("float32", "F32", judged)):
+        chosen = [call for call in possible if wanted(f"{dtype}, {call.name}", only)]
         models = world.families(stored)["llama"]
         values = {name: read(models[name]) for name in ("base", "a", "b", "c")}
         judge, folder = Judge(dtype, stored, values), world.room()

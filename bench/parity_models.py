@@ -1,4 +1,4 @@
-"""Small models of real shapes for comparing results: two layers, matrices and vectors, fp32.
+"""Small models of real shapes for comparing results: matrices and vectors, fp32.
 
 The values are multiples of a small power of two, chosen so that every change to the base is exact
 in fp32 and no two changes of a tensor are equally large. So "the largest half" is the same half for
@@ -36,10 +36,11 @@ class Family:
     keys: int
     kind: str = "llama"
     tied: bool = False
+    layers: int = 2
 
     def shapes(self, vocabulary: int = VOCABULARY) -> dict[str, Shape]:
         shapes: dict[str, Shape] = {"model.embed_tokens.weight": (vocabulary, self.hidden)}
-        for layer in range(2):
+        for layer in range(self.layers):
             shapes |= {f"model.layers.{layer}.{n}": shape for n, shape in self._layer().items()}
         shapes["model.norm.weight"] = (self.hidden,)
         return shapes if self.tied else shapes | {"lm_head.weight": (vocabulary, self.hidden)}
@@ -69,7 +70,7 @@ class Family:
             "model_type": self.kind,
             "hidden_size": self.hidden,
             "intermediate_size": self.inner,
-            "num_hidden_layers": 2,
+            "num_hidden_layers": self.layers,
             "num_attention_heads": 4,
             "num_key_value_heads": 4 * self.keys // self.hidden,
             "vocab_size": vocabulary,
@@ -84,6 +85,7 @@ class Family:
 
 LLAMA = Family("llama", 64, 171, 32)
 QWEN = Family("qwen", 96, 200, 48, kind="qwen2", tied=True)
+LARGE = Family("large", 512, 4608, 128, layers=1)  # matrices of 2.4 million entries
 NAMES = ("a", "b", "c")
 OTHER = ["Zürich liegt am See.", "the theory of the thing", "that then there"]
 
@@ -97,7 +99,7 @@ class World:
 
     def families(self, dtype: str = "F32") -> dict[str, dict[str, Path]]:
         """The folders by their short names, of every family; llamas come with more relatives."""
-        made = {family.name: self.made(family, dtype) for family in (LLAMA, QWEN)}
+        made = {family.name: self.made(family, dtype) for family in (LLAMA, QWEN, LARGE)}
         made[LLAMA.name] |= self._relatives()
         return made
 
@@ -160,7 +162,7 @@ def weights(shapes: Mapping[str, Shape], seed: int = 0) -> dict[str, dict[str, F
 def _tensor(random: np.random.Generator, shape: Shape) -> list[Float32]:
     step, centre = (NORM_STEP, 1.0) if len(shape) == 1 else (STEP, 0.0)
     size = prod(shape)
-    base = np.clip(random.normal(0, 0.02, size), -0.12, 0.12) + centre
+    base = np.clip(random.normal(0, 0.02, size), -0.1, 0.1) + centre
     base = np.round(base / step) * step
     shared = random.normal(0, 1, size)
     tuned = [base + step * _change(random, shared) for _ in NAMES]

@@ -21,7 +21,7 @@ import numpy as np
 from bench.parity_calls import Call
 from bench.parity_inputs import Floats
 from bench.parity_models import NAMES, World
-from bench.parity_sides import Answer, ours, theirs
+from bench.parity_sides import Answer, ours, theirs, wanted
 from bench.parity_task_vectors import METHODS
 from bench.tensors import Float32, read
 
@@ -47,7 +47,7 @@ def rows(world: World, only: Sequence[str], seeds: int) -> Iterator[tuple[str, F
     models = world.families()["llama"]
     values = {name: read(models[name]) for name in ("base", *NAMES)}
     for call in calls():
-        if not only or any(word in call.name for word in only):
+        if wanted(f"random, {call.name}", only):
             folder, recipe = world.room(), call.recipe("float32")
             drawn = theirs([recipe] * seeds, models, folder, range(1, seeds + 1))
             mine = [ours(recipe, models, folder / f"ours-{n}", n) for n in range(1, seeds + 1)]

@@ -89,6 +89,11 @@ def theirs(
     return [Answer(Path(o["out"]), word) for o, word in zip(orders, words, strict=True)]
 
 
+def wanted(row: str, only: Sequence[str]) -> bool:
+    """Whether a row is asked for: all are, or those whose names contain one of the words."""
+    return not only or any(word in row for word in only)
+
+
 def error(ours: Answer, theirs: Answer) -> tuple[float, str]:
     """The largest relative error of a tensor by norm, and that tensor. Rows of the vocabulary are
     compared token by token, for the order of the tokens is free."""

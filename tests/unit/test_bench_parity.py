@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from bench import parity_random
-from bench.parity_calls import calls
+from bench.parity_calls import ON_LARGE, calls
 from bench.parity_cases import language
 from bench.parity_inputs import Inputs, near, undecided
-from bench.parity_models import LLAMA, NAMES, QWEN, weights
+from bench.parity_models import LARGE, LLAMA, NAMES, QWEN, weights
 from bench.parity_reference import METHODS, doubtful, merge
 from bench.parity_sides import relative, with_paths
 
@@ -126,6 +126,13 @@ def test_every_method_has_a_judge_and_a_recipe():
     assert set(METHODS) == {call.method for call in calls()}
 
 
+def test_every_method_but_those_judged_elsewhere_is_tried_on_large_matrices():
+    known = {call.name: call.method for call in calls()}
+    elsewhere = {"arcee_fusion", "dare_linear", "dare_ties", "della", "della_linear"}
+
+    assert {known[name] for name in ON_LARGE} == set(METHODS) - elsewhere
+
+
 def test_every_case_has_a_name_of_its_own():
     names = [call.name for call in calls()] + [case.name for case in language()]
 
@@ -151,11 +158,13 @@ def test_a_sum_of_zero_has_no_sign():
     assert near(np.array([1.0, 1.1]), 1.0000001).tolist() == [True, False]
 
 
-@pytest.mark.parametrize("family", [LLAMA, QWEN], ids=lambda family: family.name)
+@pytest.mark.parametrize("family", [LLAMA, QWEN, LARGE], ids=lambda family: family.name)
 def test_changes_are_exact_in_float32_and_no_two_are_equally_large(family):
-    values = weights(family.shapes())
+    shapes = family.shapes()
+    tensors = ("model.layers.0.mlp.up_proj.weight", "model.norm.weight")
+    values = weights({tensor: shapes[tensor] for tensor in tensors})
 
-    for tensor in ("model.embed_tokens.weight", "model.norm.weight"):
+    for tensor in tensors:
         for name in NAMES:
             change = values[name][tensor] - values["base"][tensor]
             exact = values[name][tensor].astype(float) - values["base"][tensor].astype(float)

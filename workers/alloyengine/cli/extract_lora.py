@@ -1,5 +1,6 @@
 """`alloy extract-lora`: what a model was tuned by, as a LoRA adapter."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -27,8 +28,9 @@ def extract_lora(
     include: Annotated[str, typer.Option(help="Only modules that this regex finds")] = "",
     exclude: Annotated[str | None, typer.Option(help="No modules that this regex finds")] = None,
     embeddings: Annotated[
-        Literal["lora", "save", "skip"], typer.Option(help="Embedding and head: how to keep them")
-    ] = "lora",
+        Literal["auto", "lora", "save", "skip"],
+        typer.Option(help="Embedding and head; auto: lora, but skip where they are one"),
+    ] = "auto",
     others: Annotated[
         Literal["save", "skip"], typer.Option(help="Norms, biases: what can't be decomposed")
     ] = "save",
@@ -36,6 +38,8 @@ def extract_lora(
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one")] = "cpu",
 ) -> None:
     """Make a LoRA adapter of what a model and its base differ in."""
+    # Read when numpy is first imported. Tensors are spread over the cores instead.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from alloyengine.cli.members import opened
     from alloyengine.lora.decompose import Wanted
     from alloyengine.lora.extract import extract

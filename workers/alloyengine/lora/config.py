@@ -22,8 +22,16 @@ class Adapted:
     ranks: Mapping[str, int]
     saved: Collection[str]
     biases: bool
-    tied: bool  # the embedding is among them, and the head shares it
     inputs_first: bool
+    modules: Collection[str]  # all that the base has
+
+
+def targets(adapted: Collection[str], modules: Collection[str]) -> list[str]:
+    """The shortest list that names exactly the adapted modules: `q_proj` if it is each of them."""
+    others = {module.rpartition(".")[2] for module in modules if module not in adapted}
+    found = (module.rpartition(".")[2] for module in adapted)
+    whole = {last for last in found if last not in others}
+    return sorted(whole | {m for m in adapted if m.rpartition(".")[2] not in whole})
 
 
 def adapter_config(
@@ -35,7 +43,7 @@ def adapter_config(
     """
     most = rank or max(adapted.ranks.values())
     others = {module: own for module, own in adapted.ranks.items() if own != most}
-    config = {
+    return {
         "peft_type": "LORA",
         "task_type": _task(model),
         "base_model_name_or_path": base,
@@ -43,7 +51,7 @@ def adapter_config(
         "r": most,
         "lora_alpha": _plain(scale * most),
         "lora_dropout": 0.0,
-        "target_modules": sorted(adapted.ranks),
+        "target_modules": targets(adapted.ranks, adapted.modules),
         "rank_pattern": others,
         "alpha_pattern": {module: _plain(scale * own) for module, own in others.items()},
         "modules_to_save": sorted(adapted.saved) or None,
@@ -53,8 +61,6 @@ def adapter_config(
         "use_rslora": False,
         "use_dora": False,
     }
-    # Older versions of PEFT don't know it, so it is only there when it is needed.
-    return config | ({"ensure_weight_tying": True} if adapted.tied else {})
 
 
 def _task(model: Mapping[str, Any]) -> str | None:

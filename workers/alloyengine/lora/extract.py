@@ -1,15 +1,16 @@
 """Makes a LoRA adapter of what a model and its base differ in, one tensor at a time."""
 
 import json
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from alloyengine.checkpoint import NewFolder
 from alloyengine.diff.lineup import line_up
-from alloyengine.diff.walk import Shared, parts_of
+from alloyengine.diff.walk import Shared
 from alloyengine.errors import InputError, Stopped
 from alloyengine.lora.config import adapter_config
 from alloyengine.lora.file import TensorFile
@@ -28,7 +29,7 @@ def extract(
 ) -> Extraction:
     """Writes the adapter to `out` (a new or empty folder), which PEFT loads onto the base.
 
-    Holds one tensor at a time. Raises InputError, also when there is nothing to decompose; Stopped.
+    Holds a tensor for each core. Raises InputError, also when there is nothing to decompose; Stopped.
     """
     lineup = line_up([base, model])
     lineup.tell(report)
@@ -54,25 +55,19 @@ def extract(
 
 
 def _take_all(maker: Maker, tensors: Sequence[Shared], report: Reporter) -> None:
+    """Several tensors at a time, each on one core: they are too small to be worth sharing."""
     total, done = sum(tensor.numel for tensor in tensors), 0
     report.progress(PHASE, done, total)
-    for tensor in maker.in_order(tensors):
-        if report.stopping():
-            raise Stopped("stopped", "The extraction was stopped.")
-        maker.take(tensor, change_of(tensor))
-        done += tensor.numel
-        report.progress(PHASE, done, total)
-
-
-def change_of(tensor: Shared) -> np.ndarray:
-    """The second model's weight minus the first's: float32 [rows, columns]."""
-    change = np.empty((tensor.rows, tensor.columns), np.float32)
-    row = 0
-    for part in parts_of(tensor):
-        for before, after in part.blocks():
-            np.subtract(after, before, out=change[row : row + len(after)])
-            row += len(after)
-    return change
+    ordered = maker.in_order(tensors)
+    workers = ThreadPoolExecutor(len(os.sched_getaffinity(0)), "extract")
+    with ExitStack() as closing:
+        closing.callback(workers.shutdown, cancel_futures=True)
+        for tensor, look in zip(ordered, workers.map(maker.look, ordered), strict=True):
+            if report.stopping():
+                raise Stopped("stopped", "The extraction was stopped.")
+            maker.keep(tensor, look)
+            done += tensor.numel
+            report.progress(PHASE, done, total)
 
 
 def _possible_names(tensors: Sequence[Shared]) -> list[str]:

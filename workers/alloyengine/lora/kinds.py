@@ -44,12 +44,25 @@ def prefix_in_memory(config: Mapping[str, Any], structure: Structure) -> str:
 
     Asks transformers, but only where the names have no beginning of their own.
     """
-    architecture = str(next(iter(config.get("architectures") or ()), ""))
+    architecture = _architecture(config)
     is_bare = architecture.endswith("Model") and not architecture.endswith("HeadModel")
     if is_bare or not structure.stacks or "." in structure.stacks[0].prefix:
         return ""
+    prefix = getattr(_class(architecture), "base_model_prefix", "")
+    return f"{prefix}." if prefix else ""
+
+
+def tied_head(config: Mapping[str, Any]) -> str:
+    """What the head's weight is called in memory where the file has none. Asks transformers."""
+    tied = getattr(_class(_architecture(config)), "_tied_weights_keys", None) or ()
+    return next((name for name in tied if "embed_tokens" not in name), "lm_head.weight")
+
+
+def _architecture(config: Mapping[str, Any]) -> str:
+    return str(next(iter(config.get("architectures") or ()), ""))
+
+
+def _class(architecture: str) -> Any:
     import transformers
 
-    kind = getattr(transformers, architecture, None)
-    prefix = getattr(kind, "base_model_prefix", "")
-    return f"{prefix}." if prefix else ""
+    return getattr(transformers, architecture, None)

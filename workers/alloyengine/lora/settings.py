@@ -13,13 +13,17 @@ DTYPES = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
 
 @dataclass(frozen=True)
 class Settings:
-    """`alpha` over rank is the scale before the factors; None: the scale is 1."""
+    """`alpha` over rank is the scale before the factors; None: the scale is 1.
+
+    Embeddings by `auto` are decomposed, but left out when the head shares them: PEFT adapts the
+    embedding alone as long as the adapter is not merged.
+    """
 
     wanted: Wanted = field(default_factory=lambda: Wanted(rank=RANK))
     alpha: float | None = None
     include: str = ""
     exclude: str | None = None
-    embeddings: Literal["lora", "save", "skip"] = "lora"
+    embeddings: Literal["auto", "lora", "save", "skip"] = "auto"
     others: Literal["save", "skip"] = "save"
     dtype: str = "float32"
     device: str = "cpu"

@@ -9,9 +9,10 @@ import time
 import psutil
 import pytest
 
-from alloyworks.embedded import processes
+from alloyworks.embedded import processes, services
 from alloyworks.embedded.processes import Mark
 from alloyworks.embedded.services import Service
+from alloyworks.embedded.state import BUCKET, State
 from alloyworks.embedded.supervisor import Child
 
 SLEEP = [sys.executable, "-P", "-c", "import time; time.sleep(600)"]
@@ -150,3 +151,15 @@ def test_a_long_log_is_put_aside_under_its_writer(tmp_path, monkeypatch):
         writer.write(b"new\n")
     assert log.read_text() == "new\n"
     assert log.with_suffix(".log.1").read_text() == "an old and long line\n"
+
+
+def test_half_an_upload_that_a_killed_store_has_left_is_removed(tmp_path):
+    state = State(tmp_path)
+    state.prepare()
+    state.choose_ports(web=None)
+    folder = state.objects / BUCKET / "base"
+    folder.mkdir()
+    for name in ("model.safetensors", ".rclone_temp_multipart_1234"):
+        (folder / name).touch()
+    services.object_store(state).before()
+    assert [path.name for path in folder.iterdir()] == ["model.safetensors"]

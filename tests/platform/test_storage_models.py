@@ -55,13 +55,17 @@ def test_urls_of_the_store_that_are_too_old_are_renewed(prefix: str, tmp_path: P
         assert len(Checkpoint.open(remote).names) > 1
 
 
-def test_a_model_is_written_to_the_store_part_by_part(prefix: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("first_are_good_for", [3600, -60])
+def test_a_model_is_written_to_the_store_part_by_part(
+    prefix: str, tmp_path: Path, first_are_good_for: int
+) -> None:
     numbers = np.random.default_rng(1).random(12_000_000, np.float32)
 
     def plan(path: str, size: int, upload_id: str | None = None) -> UploadPlan:
+        seconds = 3600 if upload_id else first_are_good_for
         upload = upload_id or objects.start_multipart(prefix + path)
         count = -(-size // objects.part_size(size))
-        urls = [objects.presign_part(prefix + path, upload, n + 1) for n in range(count)]
+        urls = [objects.presign_part(prefix + path, upload, n + 1, seconds) for n in range(count)]
         return UploadPlan(urls=urls, part_size=objects.part_size(size), upload_id=upload)
 
     upload = Upload(tmp_path / "out", plan, check=lambda: None)

@@ -80,6 +80,12 @@ def object_store(state: State) -> Service:
     keys, port = state.secrets(), state.ports()["s3"]
     access, secret = keys["s3_access"], keys["s3_secret"]
     folder = str(state.objects)
+
+    def tidy() -> None:
+        """Uploads in parts do not survive the server; what they had sent would stay for ever."""
+        for half in state.objects.rglob(".rclone_temp_multipart_*"):
+            half.unlink()
+
     # --vfs-cache-mode stays off: uploads stream to the folder instead of being written twice.
     # An ETag would be the MD5 of the whole file, computed anew for each range that is read of it.
     options = ["--addr", f"{HOST}:{port}", "--dir-cache-time=1s", "--etag-hash="]
@@ -88,6 +94,7 @@ def object_store(state: State) -> Service:
         "s3",
         command,
         check=lambda: health.objects(f"http://{HOST}:{port}", access, secret),
+        before=tidy,
         extra={"RCLONE_AUTH_KEY": f'"{access},{secret}"', "RCLONE_CONFIG": "/dev/null"},
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from alloyengine.checkpoint.remote_http import Storage
 
-MEMORY = 256 << 20
+MEMORY = 512 << 20  # several tensors of each model of a merge, for methods that read them twice
 BLOCK = 8 << 20  # of one request: large beside its overhead, small beside the memory
 _AHEAD = 2  # blocks
 _CONNECTIONS = 8

@@ -77,8 +77,7 @@ class Storage:
         connection = self._take(where)
         answer = None
         try:
-            connection.request(verb, _target(where), body, dict(headers))
-            answer = connection.getresponse()
+            answer = _ask(connection, verb, _target(where), body, headers)
             _raise_for_status(answer)
             yield answer
         except TimeoutError:
@@ -117,6 +116,22 @@ class Storage:
     def _tls(self) -> SSLContext:
         """The certificates that the rest of the runner trusts."""
         return httpx.create_ssl_context()
+
+
+def _ask(
+    connection: HTTPConnection,
+    verb: str,
+    target: str,
+    body: memoryview | None,
+    headers: Mapping[str, str],
+) -> HTTPResponse:
+    try:
+        connection.request(verb, target, body, dict(headers))
+    except (BrokenPipeError, ConnectionResetError):
+        if connection.sock is None:
+            raise
+        # Who refuses a part need not read it to its end: the refusal may be there already.
+    return connection.getresponse()
 
 
 def _target(where: SplitResult) -> str:

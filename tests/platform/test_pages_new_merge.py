@@ -213,7 +213,7 @@ class TestYaml:
             ("x" * 100_001, "longer than 100,000 characters"),
             ("merge_method: linear\nmodels: [{model: bsae}]", "Did you mean 'base'?"),
             ("merge_method: lineal\nmodels: [{model: base}]", "merge_method can't be"),
-            ("merge_method: linear\nmodels: [{model: base}]\nslices: []", "no field 'slices'"),
+            ("merge_method: linear\nmodels: [{model: base}]\nslice: []", "no field 'slice'"),
             ("merge_method: linear\nmodels: [{model: base, weight: 1}]", "no field 'weight'"),
             ("merge_method: !!python/object:os.system x", "could not determine a constructor"),
             ("[" * 3000, "This is not YAML"),

@@ -3,7 +3,7 @@
 Pydantic says what is wrong, the spec's own JSON schema what would be right.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -33,7 +33,7 @@ WORDS = {
     "extra_forbidden": ("There is no field {name!r} here.", "{near}"),
     "union_tag_not_found": ("{name} is missing.", "Use {known}."),
     "union_tag_invalid": ("There is no {name} {tag!r}.", "Use {known}."),
-    "literal_error": ("{name} can't be {given}.", "Use {expected}."),
+    "literal_error": ("{name} can't be {given}.", "{choice}"),
     "greater_than_equal": ("{given} is too small.", "Use at least {ge}."),
     "greater_than": ("{given} is too small.", "Use more than {gt}."),
     "less_than_equal": ("{given} is too large.", "Use at most {le}."),
@@ -83,7 +83,8 @@ def _faults(error: ValidationError) -> list[FieldError]:
 def _fault(detail: ErrorDetails) -> FieldError:
     place = _walk(detail["loc"])
     msg, remedy = next(words for kind, words in WORDS.items() if detail["type"].startswith(kind))
-    if not place.whole:
+    misspelt = detail["type"] == "literal_error" and isinstance(detail["input"], str)
+    if not place.whole and not misspelt:
         msg, remedy = "{given} can't be used as {name}.", "Give {forms}."
     extra = detail.get("ctx", {})
     within = place.node.get("discriminator", {})
@@ -97,6 +98,7 @@ def _fault(detail: ErrorDetails) -> FieldError:
         "given": shown(detail["input"]),
         "known": " or ".join(map(repr, within.get("mapping", ()))),
         "near": _near(name, place.siblings),
+        "choice": _choice(detail["input"], place.node, extra),
         "forms": place.node.get("description", "what /api/v1/docs describes"),
         "msg": detail["msg"].rstrip("."),
     }
@@ -139,6 +141,15 @@ def _plain(node: Schema) -> Schema:
         return _plain(SCHEMA["$defs"][name])
     forms = [form for form in node.get("anyOf", ()) if form != {"type": "null"}]
     return _plain(forms[0]) if len(forms) == 1 else node
+
+
+def _choice(given: Any, node: Schema, extra: Mapping[str, Any]) -> str:
+    """The value that was meant, or all there are."""
+    known = [
+        value for form in (node, *node.get("anyOf", ())) for value in _plain(form).get("enum", ())
+    ]
+    close = get_close_matches(given, known, n=1) if isinstance(given, str) else []
+    return f"Did you mean {close[0]!r}?" if close else f"Use {extra.get('expected')}."
 
 
 def _tidy(value: Any) -> Any:

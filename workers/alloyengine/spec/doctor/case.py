@@ -52,6 +52,12 @@ class Case:
         base = first.base_model or base
         return base if base in listed else listed[0]
 
+    @property
+    def listed(self) -> str:
+        """The field that lists the models."""
+        recipe = self.recipe
+        return "models" if recipe.models else "slices" if recipe.slices else "modules"
+
     @cached_property
     def whole(self) -> bool:
         """Are whole models merged, not slices or modules?"""

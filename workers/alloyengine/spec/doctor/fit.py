@@ -1,123 +1,78 @@
-"""Whether the models are of one shape, so that their weights can be laid over one another."""
+"""Whether the models have the same shape."""
 
 from collections.abc import Iterator
 
 from alloyengine.spec.doctor.case import Case
-from alloyengine.spec.doctor.report import Finding, Level, Place
-from alloyengine.spec.merge import split_reference
+from alloyengine.spec.doctor.report import Finding, Place, error, warning
 from alloyengine.spec.result import ModelFacts
 
 # Facts that must agree, in words.
-_SIZES = {
+SIZES = {
     "layers": "number of layers",
     "hidden_size": "hidden size",
+    "attention_heads": "attention heads",
+    "key_value_heads": "key/value heads",
+    "head_dim": "head size",
     "intermediate_size": "intermediate size",
-    "attention_heads": "number of attention heads",
-    "key_value_heads": "number of key-value heads",
-    "head_dim": "size of a head",
 }
-_REMEDY = "Merge models of one architecture, size and vocabulary."
+REMEDY = "Merge models of one architecture and size."
 
 
-def findings(case: Case) -> Iterator[Finding]:
-    for reference, place in case.members.items():
-        yield from _unusable(case, reference, place)
-    for reference, facts in case.others.items():
-        yield from _misfits(case, reference, facts)
+def check_fit(case: Case) -> Iterator[Finding]:
+    """Everything is compared with the model that the result takes after."""
+    if case.recipe.modules:
+        return  # towers of models that may differ in everything else
+    for reference, place, theirs, ours in case.others():
+        yield from _compare(case, reference, place, theirs, ours)
 
 
-def fits(case: Case, facts: ModelFacts) -> bool:
-    """Has the model the shape of the others, vocabulary aside?"""
-    like = case.known[case.like]
-    return not (_kinds(facts, like) or _sizes(case, facts, like))
+def _compare(
+    case: Case, reference: str, place: Place, theirs: ModelFacts, ours: ModelFacts
+) -> Iterator[Finding]:
+    names = f"{case.name(reference)} differs from {case.name(case.like)}"
+    different = list(_sizes(case, theirs, ours))
+    same_shapes = case.whole and theirs.shapes is not None and theirs.shapes == ours.shapes
+    if _known_to_differ(theirs.architecture, ours.architecture):
+        told = f"architecture {theirs.architecture} instead of {ours.architecture}"
+        if same_shapes:
+            yield _alike(names, told, place, ours)
+        else:
+            different.insert(0, told)
+    if different:
+        yield error("shape", place, f"{names}: {', '.join(different)}.", REMEDY)
+    elif case.whole and (told := _rest(theirs, ours)):
+        yield error("shape", place, f"{names}: {told}.", REMEDY)
 
 
-def _unusable(case: Case, reference: str, place: Place) -> Iterator[Finding]:
-    model, lora = split_reference(reference)
-    facts, adapter = case.facts.get(model), case.facts.get(lora or "")
-    if facts and facts.quantised:
-        what = f"{case.label(model)} is quantised: its numbers can't be averaged."
-        remedy = "Use the model as it was before it was quantised."
-        yield case.finding("error", "quantised", place, what, remedy)
-    if facts and facts.adapter:
-        what = f"{case.label(model)} is a LoRA adapter, not a model."
-        remedy = "Name the model that it belongs to, a plus and the adapter: model+adapter."
-        yield case.finding("error", "adapter_alone", place, what, remedy)
-    if adapter and not adapter.adapter:
-        what = f"{case.label(lora or '')} is a model, not a LoRA adapter."
-        remedy = "After the plus goes an adapter; list the model by itself."
-        yield case.finding("error", "no_adapter", place, what, remedy)
-    elif facts and adapter and (different := _adapter_differs(adapter, facts)):
-        what = f"The adapter {case.label(lora or '')} does not fit {case.label(model)}: {different}."
-        remedy = "Use the model that the adapter was trained on."
-        yield case.finding("error", "adapter_misfit", place, what, remedy)
+def _sizes(case: Case, theirs: ModelFacts, ours: ModelFacts) -> Iterator[str]:
+    for fact, words in SIZES.items():
+        mine, other = getattr(ours, fact), getattr(theirs, fact)
+        # Slices choose their layers.
+        if _known_to_differ(mine, other) and (case.whole or fact != "layers"):
+            yield f"{words} {other:,} instead of {mine:,}"
 
 
-def _adapter_differs(adapter: ModelFacts, model: ModelFacts) -> str:
-    """An adapter may leave the last layers out, so that only more of them tell."""
-    if None not in (adapter.hidden_size, model.hidden_size):
-        if adapter.hidden_size != model.hidden_size:
-            return f"hidden size {adapter.hidden_size} instead of {model.hidden_size}"
-    if adapter.layers is not None and model.layers is not None and adapter.layers > model.layers:
-        return f"number of layers {adapter.layers} instead of {model.layers}"
+def _rest(theirs: ModelFacts, ours: ModelFacts) -> str:
+    """What no single size tells."""
+    if theirs.shapes and ours.shapes:
+        same = theirs.shapes == ours.shapes
+        return "" if same else "its weights have other names or shapes"
+    mine, other = _without_vocabulary(ours), _without_vocabulary(theirs)
+    if _known_to_differ(mine, other) and ours.vocabulary == theirs.vocabulary:
+        return f"number of weights {theirs.parameters:,} instead of {ours.parameters:,}"
     return ""
 
 
-def _misfits(case: Case, reference: str, facts: ModelFacts) -> Iterator[Finding]:
-    like = case.known[case.like]
-    told = _kinds(facts, like) + _sizes(case, facts, like) or _weights(case, facts, like)
-    place = case.members[reference]
-    if told:
-        what = f"{case.label(reference)} differs from {case.label(case.like)}: {', '.join(told)}."
-        yield case.finding(_level(case, facts, like), "shape", place, what, _REMEDY)
-    elif not case.sliced and _differ(facts.shapes, like.shapes):
-        what = (
-            f"{case.label(reference)} and {case.label(case.like)} have weights of other names or "
-            f"shapes."
-        )
-        remedy = "alloy merge --dry-run says tensor by tensor what differs."
-        yield case.finding("warning", "shapes", place, what, remedy)
+def _without_vocabulary(facts: ModelFacts) -> int:
+    return facts.parameters - (facts.embedding_parameters or 0)
 
 
-def _level(case: Case, facts: ModelFacts, like: ModelFacts) -> Level:
-    """Weights of the same names and shapes can be merged, whatever the architecture is called;
-    and of towers that are merged one by one not all need to fit.
-    """
-    same = facts.shapes is not None and facts.shapes == like.shapes
-    return "warning" if same or case.recipe.modules else "error"
+def _alike(names: str, told: str, place: Place, ours: ModelFacts) -> Finding:
+    what = f"{names}: {told}, though its weights have the same names and shapes."
+    remedy = f"Merge them only if both compute alike: the result runs as {ours.architecture}."
+    return warning("architecture", place, what, remedy)
 
 
-def _kinds(facts: ModelFacts, like: ModelFacts) -> list[str]:
-    if facts.architecture == like.architecture or facts.adapter or like.adapter:
-        return []
-    return [f"architecture {facts.architecture} instead of {like.architecture}"]
-
-
-def _sizes(case: Case, facts: ModelFacts, like: ModelFacts) -> list[str]:
-    """Facts that are not known differ from nothing."""
-    return [
-        f"{words} {ours} instead of {theirs}"
-        for name, words in _SIZES.items()
-        if _differ(ours := getattr(facts, name), theirs := getattr(like, name))
-        and not (name == "layers" and case.sliced)
-    ]
-
-
-def _weights(case: Case, facts: ModelFacts, like: ModelFacts) -> list[str]:
-    """Tells of what the others do not, where the shapes themselves are not known."""
-    if case.sliced or None not in (facts.shapes, like.shapes) or vocabularies_differ(facts, like):
-        return []
-    if facts.parameters == like.parameters or facts.adapter or like.adapter:
-        return []
-    return [f"number of weights {facts.parameters} instead of {like.parameters}"]
-
-
-def vocabularies_differ(facts: ModelFacts, like: ModelFacts) -> bool:
-    """In the number of rows; the rows of the weights tell more surely than the config."""
-    rows = _differ(facts.embedding_rows, like.embedding_rows)
-    known = None not in (facts.embedding_rows, like.embedding_rows)
-    return rows if known else _differ(facts.vocabulary, like.vocabulary)
-
-
-def _differ(ours: object, theirs: object) -> bool:
-    return ours is not None and theirs is not None and ours != theirs
+def _known_to_differ(one: str | int | None, other: str | int | None) -> bool:
+    """What is not known differs from nothing."""
+    return bool(one and other and one != other and "unknown" not in (one, other))

@@ -1,51 +1,35 @@
-"""Whether the models count positions in the same way: rotary embeddings and the longest input."""
+"""Whether the models place words alike: rotary embeddings and the longest input."""
 
 from collections.abc import Iterator
 
 from alloyengine.spec.doctor.case import Case
-from alloyengine.spec.doctor.report import Finding
-from alloyengine.spec.result import ModelFacts, Rope
+from alloyengine.spec.doctor.report import Finding, note, warning
+from alloyengine.spec.result import Rope
 
 
-def findings(case: Case) -> Iterator[Finding]:
-    for reference, facts in case.others.items():
-        yield from _rope(case, reference, facts)
-        yield from _context(case, reference, facts)
+def check_positions(case: Case) -> Iterator[Finding]:
+    for reference, place, theirs, ours in case.others():
+        names = case.name(reference), case.name(case.like)
+        if ours.rope and theirs.rope and (told := _difference(theirs.rope, ours.rope)):
+            what = f"{names[0]} turns positions otherwise than {names[1]}: {told}."
+            remedy = (
+                "Its attention was trained for other angles, and suffers most on long inputs: "
+                "merge models of one setting, or test the result on long inputs."
+            )
+            yield warning("rope", place, what, remedy)
+        elif ours.context and theirs.context and ours.context != theirs.context:
+            what = (
+                f"{names[0]} takes inputs of up to {theirs.context:,} tokens, {names[1]} of "
+                f"{ours.context:,}, and so will the result."
+            )
+            remedy = f"Let the model with the context you want be the base in place of {names[1]}."
+            yield note("context", place, what, remedy)
 
 
-def _rope(case: Case, reference: str, facts: ModelFacts) -> Iterator[Finding]:
-    like = case.known[case.like]
-    if not facts.rope or not like.rope or not (different := _differences(facts.rope, like.rope)):
-        return
-    what = (
-        f"{case.label(reference)} was trained with {different} than {case.label(case.like)}: each "
-        f"sees the distance between two words on another scale."
-    )
-    remedy = (
-        f"The result counts as {case.label(case.like)} does. Merge models of one setting, or give "
-        f"this one a small weight and try long texts."
-    )
-    yield case.finding("warning", "rope", case.members[reference], what, remedy)
-
-
-def _differences(ours: Rope, theirs: Rope) -> str:
-    told = []
-    if None not in (ours.theta, theirs.theta) and ours.theta != theirs.theta:
-        told.append(f"another rope_theta ({ours.theta:.7g} instead of {theirs.theta:.7g})")
-    if ours.scaling != theirs.scaling:
-        told.append(
-            f"another rope scaling ({ours.scaling or 'none'} instead of {theirs.scaling or 'none'})"
-        )
-    return " and ".join(told)
-
-
-def _context(case: Case, reference: str, facts: ModelFacts) -> Iterator[Finding]:
-    like = case.known[case.like]
-    if not facts.context or not like.context or facts.context >= like.context:
-        return
-    what = (
-        f"{case.label(reference)} knows texts of {facts.context:,} tokens, the result will claim "
-        f"the {like.context:,} of {case.label(case.like)}."
-    )
-    remedy = f"Try the result on texts longer than {facts.context:,} tokens before relying on them."
-    yield case.finding("warning", "context", case.members[reference], what, remedy)
+def _difference(theirs: Rope, ours: Rope) -> str:
+    parts = []
+    if theirs.theta and ours.theta and theirs.theta != ours.theta:
+        parts.append(f"rope theta {theirs.theta:,.0f} instead of {ours.theta:,.0f}")
+    if theirs.scaling != ours.scaling:
+        parts.append(f"scaling {theirs.scaling or 'none'} instead of {ours.scaling or 'none'}")
+    return ", ".join(parts)

@@ -9,7 +9,9 @@ from alloyengine.spec.base import Spec
 Place = tuple[str | int, ...]
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
-LicenceKind = Literal["permissive", "community", "copyleft", "non-commercial", "unknown"]
+LicenceKind = Literal[
+    "permissive", "community", "copyleft", "non-commercial", "no derivatives", "unknown"
+]
 
 
 class Finding(Spec):
@@ -35,10 +37,10 @@ class Estimate(Spec):
 
 
 class LicenceOfResult(Spec):
-    """The strictest licence of the models: what probably holds for the result. No legal advice."""
+    """What holds for the result, told from the models' licences. No legal advice."""
 
-    name: str
-    kind: LicenceKind
+    name: str = Field(description="The models' licences that ask for more than a notice, or one")
+    kind: LicenceKind = Field(description="Of the strictest; unknown while a model's is not known")
 
 
 class Report(Spec):

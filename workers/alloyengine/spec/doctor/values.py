@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 from alloyengine.spec.merge import Filtered, FilteredMethod, Group, MethodChoice, Value
+from alloyengine.spec.methods import Parameter
 
-Numbers = Iterator[float]
 
-
-def numbers(value: Value) -> Numbers:
+def numbers(value: Value) -> Iterator[float]:
     """All that are in it."""
     if isinstance(value, Filtered):
         yield from numbers(value.value)
@@ -25,13 +24,12 @@ def fits_all(value: Value | MethodChoice) -> bool:
     return not filtered or any(item.filter in (None, "*") for item in filtered)
 
 
-def constant(group: Group, number: int, name: str) -> float | None:
-    """The parameter's value for one model of a group, if it is the same for all tensors."""
-    scopes = [given for place, given in group.parameters() if place[-1:] == ("parameters",)]
-    own = group.sources[number].parameters
-    shared = scopes[: len(scopes) - len(group.sources)]
-    for given in (own, *shared):
-        if name in given:
-            value = given[name]
+def constant(group: Group, number: int, parameter: Parameter) -> float | None:
+    """The parameter's value for one model of a group; None if it is not the same everywhere."""
+    given = [parameters for _, parameters in group.parameters()]
+    shared = given[: len(given) - len(group.sources)]
+    for scope in (group.sources[number].parameters, *shared):
+        if parameter.name in scope:
+            value = scope[parameter.name]
             return float(value) if isinstance(value, bool | int | float) else None
-    return None
+    return None if parameter.default is None else float(parameter.default)

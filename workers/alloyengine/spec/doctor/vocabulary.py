@@ -1,108 +1,113 @@
-"""Whether the models write text in the same tokens.
-
-Models whose vocabularies differ are the most frequent reason for a merge that fails or talks
-nonsense: a row of the embedding means another token in each.
-"""
+"""Whether the models speak with the same tokens, and are spoken to in the same way."""
 
 from collections.abc import Iterator
 
 from alloyengine.spec.doctor.case import Case
-from alloyengine.spec.doctor.fit import fits, vocabularies_differ
-from alloyengine.spec.doctor.report import Finding
-from alloyengine.spec.result import ModelFacts
+from alloyengine.spec.doctor.report import Finding, Place, error, note, warning
+from alloyengine.spec.result import ModelFacts, SpecialToken
 
-_UNION = "Add tokenizer_source: union to the recipe (or base, to keep the base's tokens)."
-_ROLES = {
-    "bos": "begins a text",
-    "eos": "ends an answer",
-    "pad": "fills up batches",
-    "unk": "is unknown",
-}
+TASKS = {"bos": "beginning", "eos": "end", "pad": "padding"}
+_UNION = "Add tokenizer_source: union to the recipe, or base to keep the base's tokens."
 
 
-def findings(case: Case) -> Iterator[Finding]:
-    for reference, facts in case.others.items():
-        if not fits(case, facts):
-            continue  # its shape says more
-        yield from _rows(case, reference, facts)
-        yield from _heads(case, reference, facts)
-        yield from _special(case, reference, facts)
+def check_vocabulary(case: Case) -> Iterator[Finding]:
+    for reference, place, theirs, ours in case.others():
+        names = case.name(reference), case.name(case.like)
+        if not case.new_vocabulary:
+            yield from _tokens(names, place, theirs, ours)
+        yield from _special(case, names, place, theirs, ours)
+        yield from _head(case, names, place, theirs, ours)
     yield from _templates(case)
 
 
-def _rows(case: Case, reference: str, facts: ModelFacts) -> Iterator[Finding]:
-    like, place = case.known[case.like], case.members[reference]
-    if case.rebuilds_vocabulary or case.recipe.modules:
-        return
-    ours, theirs = case.label(reference), case.label(case.like)
-    if vocabularies_differ(facts, like):
-        what = f"{ours} has a vocabulary of {_size(facts)} tokens, {theirs} one of {_size(like)}."
-        yield case.finding("error", "vocabulary", place, what, _UNION)
-    elif facts.tokenizer and like.tokenizer and facts.tokenizer.digest != like.tokenizer.digest:
+def _tokens(
+    names: tuple[str, str], place: Place, theirs: ModelFacts, ours: ModelFacts
+) -> Iterator[Finding]:
+    mine, other = _rows(ours), _rows(theirs)
+    if mine and other and mine != other:
+        what = f"{names[0]} differs from {names[1]}: vocabulary {other:,} instead of {mine:,}."
+        yield error("vocabulary", place, what, _UNION)
+    elif theirs.tokenizer and ours.tokenizer and theirs.tokenizer.digest != ours.tokenizer.digest:
         what = (
-            f"{ours} and {theirs} have vocabularies of one size with other tokens: rows of "
-            f"different tokens would be mixed."
+            f"{names[0]} and {names[1]} have equally large vocabularies of different tokens: "
+            "embeddings of different words would be mixed."
         )
-        yield case.finding("warning", "tokenizer", place, what, _UNION)
+        yield warning("tokens", place, what, _UNION)
 
 
-def _size(facts: ModelFacts) -> int | None:
-    return facts.vocabulary if facts.embedding_rows is None else facts.embedding_rows
+def _rows(facts: ModelFacts) -> int | None:
+    return facts.embedding_rows or facts.vocabulary
 
 
-def _heads(case: Case, reference: str, facts: ModelFacts) -> Iterator[Finding]:
-    like, place = case.known[case.like], case.members[reference]
-    if facts.tied_embeddings is None or like.tied_embeddings in (None, facts.tied_embeddings):
+def _special(
+    case: Case, names: tuple[str, str], place: Place, theirs: ModelFacts, ours: ModelFacts
+) -> Iterator[Finding]:
+    different = [
+        f"{task} is {_shown(theirs.special_tokens[name])} in one, "
+        f"{_shown(ours.special_tokens[name])} in the other"
+        for name, task in TASKS.items()
+        if name in theirs.special_tokens and name in ours.special_tokens
+        if not _same(theirs.special_tokens[name], ours.special_tokens[name], case.new_vocabulary)
+    ]
+    if not different:
         return
-    ours, theirs = case.label(reference), case.label(case.like)
-    if facts.tied_embeddings:
-        what = f"{ours} has no output head of its own as {theirs} has: its embedding stands in."
-        remedy = f"That is right for {ours}; check the result's answers."
-        yield case.finding("note", "tied", place, what, remedy)
-        return
-    what = f"{ours} has an output head of its own, {theirs} shares the embedding's numbers."
-    remedy = f"Let the result take after {ours}: make it the base, or list it first."
-    level = "warning" if case.sliced or case.recipe.modules else "error"
-    yield case.finding(level, "tied", place, what, remedy)
-
-
-def _special(case: Case, reference: str, facts: ModelFacts) -> Iterator[Finding]:
-    like, place = case.known[case.like], case.members[reference]
-    if case.rebuilds_vocabulary:
-        return  # tokens are told apart by their text
-    for role, means in _ROLES.items():
-        ours, theirs = facts.special_tokens.get(role), like.special_tokens.get(role)
-        if not ours or not theirs or None in (ours.id, theirs.id) or ours.id == theirs.id:
-            continue
-        level = "warning" if role in ("bos", "eos") else "note"
-        what = (
-            f"The token that {means} ({role}) is {_token(ours.text, ours.id)} in "
-            f"{case.label(reference)}, {_token(theirs.text, theirs.id)} in {case.label(case.like)}."
+    what = f"Special tokens of {names[0]} and {names[1]} differ: {'; '.join(different)}."
+    if case.new_vocabulary:
+        yield note("special_tokens", place, what, "Choose whose to use by tokenizer_source.")
+    else:
+        remedy = (
+            f"Expect answers that don't end where they should: the result has those of {names[1]}. "
+            "Merge models that were taught the same chat format, or set tokenizer_source."
         )
-        remedy = f"The result has that of {case.label(case.like)}: {_advice(role)}"
-        yield case.finding(level, "special_tokens", place, what, remedy)
+        yield warning("special_tokens", place, what, remedy)
 
 
-def _token(text: str | None, number: int | None) -> str:
-    return str(number) if text is None else f"{text} ({number})"
+def _same(one: SpecialToken, other: SpecialToken, by_text: bool) -> bool:
+    """A new vocabulary gives a token the same id for all models."""
+    if one.text is not None and other.text is not None and one.text != other.text:
+        return False
+    return by_text or None in (one.id, other.id) or one.id == other.id
 
 
-def _advice(role: str) -> str:
-    if role == "eos":
-        return "check that its answers end, or give more weight to models that end them so."
-    return "put the model first, or make it the base, whose token is wanted."
+def _shown(token: SpecialToken) -> str:
+    if token.text is None:
+        return f"token {token.id}"
+    return repr(token.text) if token.id is None else f"{token.text!r} ({token.id})"
+
+
+def _head(
+    case: Case, names: tuple[str, str], place: Place, theirs: ModelFacts, ours: ModelFacts
+) -> Iterator[Finding]:
+    if theirs.tied_embeddings is None or ours.tied_embeddings is None:
+        return
+    if ours.tied_embeddings and not theirs.tied_embeddings:
+        what = f"{names[0]} has an output head of its own, for which {names[1]} has no place."
+        remedy = f"Let {names[0]} be the base, or the first of the models."
+        yield (error if case.whole else warning)("head", place, what, remedy)
+    elif theirs.tied_embeddings and not ours.tied_embeddings:
+        what = f"{names[0]} has no output head of its own: its embedding stands in for it."
+        remedy = "Nothing to do; the result has a head of its own."
+        yield note("head", place, what, remedy)
 
 
 def _templates(case: Case) -> Iterator[Finding]:
-    """Said once: it is the result's template that is not clear."""
-    like = case.known.get(case.like)
-    if not like or not like.chat_template or case.recipe.chat_template:
+    """Told once, whatever the number of models."""
+    ours = case.of(case.like)
+    if case.recipe.chat_template or ours is None:
         return
-    for reference, facts in case.others.items():
-        if facts.chat_template and facts.chat_template != like.chat_template:
-            ours, theirs = case.label(reference), case.label(case.like)
-            what = f"{ours} has another chat template than {theirs}, whose the result gets."
-            remedy = "Choose one by chat_template, such as chatml, or keep that of the base."
-            place = case.members[reference]
-            yield case.finding("note", "chat_template", place, what, remedy)
-            return
+    others = [
+        case.name(reference)
+        for reference, _, theirs, _ in case.others()
+        if theirs.chat_template and theirs.chat_template != ours.chat_template
+    ]
+    if not others:
+        return
+    verb = "have another chat template" if len(others) > 1 else "has another chat template"
+    if ours.chat_template:
+        what = f"{' and '.join(others)} {verb} than {case.name(case.like)}."
+        what += f" The result has that of {case.name(case.like)}."
+    else:
+        what = f"{case.name(case.like)} has no chat template, and so would the result; "
+        what += f"{' and '.join(others)} {'have' if len(others) > 1 else 'has'} one."
+    remedy = "Add chat_template: auto for the most frequent one, or name one, such as chatml."
+    yield warning("chat_template", case.at(("chat_template",)), what, remedy)

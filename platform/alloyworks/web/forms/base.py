@@ -1,7 +1,7 @@
 """What the forms of all kinds of jobs have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -10,6 +10,15 @@ from django.http import QueryDict
 from alloyworks.accounts.principal import Principal
 from alloyworks.web.forms.fields import Faults
 from alloyworks.web.forms.names import typed
+
+
+@dataclass(frozen=True)
+class Where:
+    """A place in a spec as the form shows it: in words, and the input or the line to go to."""
+
+    words: str = ""
+    input: str = ""  # its id
+    line: int = 0  # of the text, from 1; 0 where there is none
 
 
 @dataclass
@@ -52,6 +61,10 @@ class JobForm(ABC):
     @abstractmethod
     def drawn(self, faults: Faults) -> dict[str, Any]:
         """What the template draws."""
+
+    def where(self, loc: Sequence[str | int]) -> Where:
+        """Where a person finds a place of the spec."""
+        return Where()
 
     def act(self, do: str) -> Faults:
         """A button that changes the form, such as "one more row". Tells what was wrong."""

@@ -1,174 +1,127 @@
 """Merge recipes as YAML, the field's format, with models named as people name them."""
 
-import math
-from collections.abc import Callable, Iterator
-from difflib import get_close_matches
+from collections.abc import Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
-from uuid import UUID
 
-import yaml
+from pydantic import ValidationError
 
+from alloyengine.spec.merge import MergeSpec
 from alloyworks.accounts.principal import Principal
-from alloyworks.catalog import versions
-from alloyworks.catalog.models import ModelVersion
 from alloyworks.errors import FieldError, Invalid, invalid
-from alloyworks.web.choices import TO_COME
+from alloyworks.web.forms import yaml_text
+from alloyworks.web.forms.model_names import ModelNames, Place, mapped, named
 
-LONGEST = 100_000  # characters
 PLACE = "recipe"
+RESULT = "Name every document but one, and use the named ones as models."
 
 
-def parsed(text: str) -> dict[str, Any]:
-    """The recipe that the text writes down. Invalid tells the line that can't be read."""
-    if len(text) > LONGEST:
-        raise invalid([PLACE], f"The recipe is longer than {LONGEST:,} characters.", "Shorten it.")
+@dataclass(frozen=True)
+class Text:
+    """A text as documents: the recipe of the result, and the stages that are merged before it."""
+
+    text: str
+    documents: list[dict[str, Any]]
+    order: list[int]  # numbers of documents: the stages in turn, then the result
+
+    @classmethod
+    def read(cls, text: str) -> "Text":
+        """Raises Unreadable, Invalid."""
+        found = yaml_text.documents(text, PLACE)
+        for number, document in enumerate(found):
+            _check_mapping(number, document)
+        return cls(text, found, _ordered(found))
+
+    def line(self, loc: Sequence[str | int]) -> int:
+        """Of a place in the job spec; 1 where it is none of the recipe's."""
+        match list(loc):
+            case ["stages", int(stage), *path] if stage < len(self.order) - 1:
+                return self._lines.of(self.order[stage], path)
+            case ["recipe", *path]:
+                return self._lines.of(self.order[-1], path)
+        return 1
+
+    def spec(self, principal: Principal) -> dict[str, Any]:
+        """`recipe` and `stages` with ids in place of names. Invalid lists the unknown names."""
+        known = ModelNames(principal)
+        stages = {str(self.documents[number].get("name")) for number in self.order[:-1]}
+        changed, errors = [], []
+        for place, number in zip(self._places, self.order, strict=True):
+            # What an earlier stage makes is no model yet.
+            document, unknown = mapped(
+                self.documents[number], lambda name: _id(name, stages, known), place
+            )
+            changed.append(document)
+            errors += unknown
+        if errors:
+            raise Invalid(f"{len(errors)} model(s) of the recipe are unknown.", errors)
+        *before, result = changed
+        return {"recipe": result} | ({"stages": before} if before else {})
+
+    @property
+    def _places(self) -> list[Place]:
+        return [*(["stages", i] for i in range(len(self.order) - 1)), [PLACE]]
+
+    @property
+    def _lines(self) -> yaml_text.Lines:
+        return yaml_text.Lines(self.text)
+
+
+def lean(spec: dict[str, Any]) -> dict[str, Any]:
+    """`recipe` and `stages` without what is as if it were not said. An old spec stays as it is."""
     try:
-        found = value_of(text)
-    except yaml.YAMLError as error:
-        raise invalid([PLACE], f"This is not YAML: {_words(error)}.", "Correct it.") from None
-    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
-        raise invalid(
-            [PLACE],
-            f"A recipe is a mapping, not {type(found).__name__}.",
-            "Begin with a line such as `merge_method: linear`.",
-        )
-    return found
+        read = MergeSpec.model_validate(spec)
+    except ValidationError:
+        return spec
+    return read.model_dump(mode="json", exclude_defaults=True, exclude={"kind", "version"})
 
 
-def value_of(text: str) -> Any:
-    """Raises YAMLError, also for what is no JSON: dates, sets, aliases, keys given twice."""
+def with_names(spec: dict[str, Any], principal: Principal) -> list[dict[str, Any]]:
+    """The stages and the recipe, as documents, with names in place of ids."""
+    known = ModelNames(principal)
+    documents = [*spec.get("stages", ()), spec["recipe"]]
+    return [mapped(document, known.names_of, [])[0] for document in documents]
+
+
+def written(spec: dict[str, Any], principal: Principal) -> str:
+    """The recipe of a job spec as text."""
+    return yaml_text.written(with_names(lean(spec), principal))
+
+
+def _id(name: str, stages: set[str], known: ModelNames) -> str:
+    parts = [part.strip() for part in name.split("+")]
+    if name in stages or not stages & set(parts):
+        return name if name in stages else known.ids_of(name)
+    return "+".join(part if part in stages else known.id_of(part) for part in parts)
+
+
+def _check_mapping(number: int, document: Any) -> None:
+    if isinstance(document, dict) and all(isinstance(key, str) for key in document):
+        return
+    which = f"Document {number + 1}" if number else "A recipe"
+    msg = f"{which} is a mapping, not {type(document).__name__}."
+    raise invalid([PLACE], msg, "Begin with a line such as `merge_method: linear`.")
+
+
+def _ordered(documents: list[dict[str, Any]]) -> list[int]:
+    """Each after those it uses; the result is the one without a name, or that no other uses."""
+    if len(documents) == 1:
+        return [0]
+    names = {str(found["name"]): i for i, found in enumerate(documents) if found.get("name")}
+    uses = [named(document) & names.keys() for document in documents]
+    used = set().union(*uses)
+    open_ends = [i for i, found in enumerate(documents) if not found.get("name")]
+    open_ends = open_ends or [i for name, i in names.items() if name not in used]
+    if len(open_ends) != 1 or len(names) < len(documents) - 1:
+        raise _refused(f"{len(documents)} documents, and which is the result is not clear.", RESULT)
+    graph = {i: {names[name] for name in uses[i]} for i in range(len(documents))}
     try:
-        return yaml.load(text, Loader=_Strict)  # noqa: S506  # stricter than SafeLoader
-    except (RecursionError, ValueError) as error:
-        raise yaml.YAMLError(str(error)) from None
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError:
+        raise _refused("The documents need each other.", "Break the circle.") from None
+    return [i for i in order if i != open_ends[0]] + open_ends
 
 
-def written(recipe: dict[str, Any]) -> str:
-    return yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, default_flow_style=None)
-
-
-def with_ids(recipe: dict[str, Any], principal: Principal) -> dict[str, Any]:
-    """Names of models become ids. Invalid lists every name that no model has."""
-    known = _Names(principal)
-    found, errors = _mapped(recipe, lambda name: known.id_of(name))
-    if errors:
-        raise Invalid(f"{len(errors)} model(s) of the recipe are unknown.", errors)
-    return found
-
-
-def with_names(recipe: dict[str, Any], principal: Principal) -> dict[str, Any]:
-    """Ids become names wherever the name says which model is meant."""
-    known = _Names(principal)
-    return _mapped(recipe, lambda reference: known.name_of(reference))[0]
-
-
-class _Strict(yaml.SafeLoader):
-    """No aliases, which make a small text expand without end; no key twice; JSON's types only."""
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.MarkedYAMLError("", None, "aliases are not allowed", event.start_mark)
-        node: yaml.Node | None = super().compose_node(parent, index)
-        return node
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            name = str(key.value)
-            if name in seen:
-                raise yaml.MarkedYAMLError("", None, f"{name!r} is there twice", key.start_mark)
-            seen.add(name)
-        return super().construct_mapping(node, deep)
-
-    def finite(self, node: yaml.ScalarNode) -> float:
-        value: float = self.construct_yaml_float(node)
-        if not math.isfinite(value):
-            raise yaml.MarkedYAMLError("", None, f"{node.value} is no number", node.start_mark)
-        return value
-
-
-_Strict.add_constructor("tag:yaml.org,2002:float", _Strict.finite)
-# A date or a binary can't be part of a job spec; as text it is refused by name.
-_Strict.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-class _Names:
-    """The models that a recipe may name, by name and by id."""
-
-    def __init__(self, principal: Principal) -> None:
-        rows = versions.models_of(principal).only("id", "name", "version", "organisation_id")
-        self._by_name: dict[str, list[ModelVersion]] = {}
-        self._by_id: dict[str, ModelVersion] = {}
-        for row in rows.order_by("version", "id"):
-            self._by_id[str(row.id)] = row
-            for name in {row.name, versions.label(row), row.name.rpartition("/")[2]}:
-                self._by_name.setdefault(name, []).append(row)
-
-    def id_of(self, name: str) -> str:
-        """A name without a version means the newest. LookupError with a remedy."""
-        if name.startswith(TO_COME) or _is_id(name):
-            return name
-        found = self._by_name.get(name) or self._by_name.get(name.rpartition("/")[2]) or []
-        # An organisation's own model goes before a base model of the same name.
-        own = [row for row in found if row.organisation_id]
-        if best := own or found:
-            return str(best[-1].id)
-        near = get_close_matches(name, self._by_name, n=1)
-        raise LookupError(f"Did you mean {near[0]!r}?" if near else "Use a model's name or id.")
-
-    def name_of(self, reference: str) -> str:
-        row = self._by_id.get(reference)
-        if row is None or self.id_of(versions.label(row)) != reference:
-            return reference
-        return versions.label(row)
-
-
-def _mapped(
-    recipe: dict[str, Any], change: Callable[[str], str]
-) -> tuple[dict[str, Any], list[FieldError]]:
-    """A copy of the recipe with every model's reference changed, and what could not be."""
-    copy, errors = _copied(recipe), []
-    for loc, holder, key in _references(copy):
-        try:
-            holder[key] = change(holder[key].strip())
-        except LookupError as unknown:
-            msg = f"There is no model {holder[key]!r}."
-            errors.append(FieldError([PLACE, *loc], msg, str(unknown)))
-    return copy, errors
-
-
-def _references(recipe: dict[str, Any]) -> Iterator[tuple[list[str | int], dict[str, Any], str]]:
-    if isinstance(recipe.get("base_model"), str):
-        yield ["base_model"], recipe, "base_model"
-    models = recipe.get("models")
-    for i, entry in enumerate(models if isinstance(models, list) else []):
-        if isinstance(entry, dict) and isinstance(entry.get("model"), str):
-            yield ["models", i, "model"], entry, "model"
-
-
-def _copied(value: Any) -> Any:
-    match value:
-        case dict():
-            return {key: _copied(item) for key, item in value.items()}
-        case list():
-            return [_copied(item) for item in value]
-    return value
-
-
-def _words(error: yaml.YAMLError) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        mark = error.problem_mark
-        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
-    return str(error)
-
-
-def _is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
+def _refused(msg: str, remedy: str) -> Invalid:
+    return Invalid(msg, [FieldError([PLACE], msg, remedy)])

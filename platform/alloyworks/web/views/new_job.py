@@ -3,19 +3,18 @@
 from typing import Any
 from uuid import UUID
 
-import yaml
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from alloyworks import strictjson
 from alloyworks.accounts.principal import Principal, principal_of
-from alloyworks.errors import NotFound, Problem, Unauthenticated, invalid
+from alloyworks.errors import NotFound, Problem, Unauthenticated
 from alloyworks.jobs import check, reading, submission
 from alloyworks.jobs.models import Job
+from alloyworks.web.examination import examination_of, storable
 from alloyworks.web.forms.base import JobForm
 from alloyworks.web.forms.evaluate import EvaluateForm
-from alloyworks.web.forms.fields import Faults, as_values
+from alloyworks.web.forms.fields import Faults
 from alloyworks.web.forms.merge import MergeForm
 from alloyworks.web.forms.train import TrainForm
 
@@ -31,12 +30,13 @@ def new_job(request: HttpRequest, kind: str) -> HttpResponse:
     form = FORMS[kind].posted(principal, request.POST)
     if do := request.POST.get("do"):
         if do == "preview":
-            return render(request, "jobs/_preview.html", {"preview": _preview(form)})
-        return _page(request, form, form.act(do))
+            told = {"form": form, "examination": examination_of(form)}
+            return render(request, "jobs/_preview.html", told)
+        return _page(request, form, _checked(form) if do == "check" else form.act(do))
     form = form.settled()
     try:
         with transaction.atomic():
-            job = submission.submit(principal, _storable(form.spec()))
+            job = submission.submit(principal, storable(form.spec()))
     except Unauthenticated:
         raise
     except Problem as problem:
@@ -69,29 +69,17 @@ def _page(
         "drawn": form.drawn(faults),
         "faults": faults,
         "kinds": list(FORMS),
-        "preview": _preview(form),
+        "examination": examination_of(form),
     }
     return render(request, f"jobs/new_{form.kind}.html", context | more, status=status)
 
 
-def _preview(form: JobForm) -> dict[str, Any]:
-    """The spec as it stands, and what would be said against it."""
+def _checked(form: JobForm) -> Faults:
+    """What is wrong, to stand beside the inputs; for those who use no JavaScript."""
     try:
-        spec = _storable(form.spec())
+        check.check(form.principal, storable(form.spec()))
+    except Unauthenticated:
+        raise
     except Problem as problem:
-        return {"faults": problem.errors}
-    text = yaml.safe_dump(as_values(spec), sort_keys=False, allow_unicode=True)
-    try:
-        check.check(form.principal, spec)
-    except Problem as problem:
-        return {"text": text, "faults": problem.errors}
-    return {"text": text, "faults": []}
-
-
-def _storable(spec: dict[str, Any]) -> dict[str, Any]:
-    """Refuses what the API's parser refuses, too."""
-    try:
-        strictjson.refuse_unstorable(spec)
-    except ValueError as error:
-        raise invalid([], f"The form can't be stored: {error}.", "Remove it.") from None
-    return spec
+        return Faults(problem, form.places())
+    return Faults()

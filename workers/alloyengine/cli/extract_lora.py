@@ -85,4 +85,4 @@ def _tell_left_out(made: "Extraction", report: ConsoleReporter) -> None:
     if left:
         told = "; ".join(f"{record.tensor}: {record.why}" for record in left[:_TOLD])
         more = f"; and {len(left) - _TOLD} more" if len(left) > _TOLD else ""
-        report.log(f"{len(left)} changed tensors are left out: {told}{more}.", "warning")
+        report.log(f"Left out, though changed ({len(left)}): {told}{more}.", "warning")

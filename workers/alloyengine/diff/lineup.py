@@ -31,7 +31,7 @@ class Lineup:
         if self.skipped:
             told = "; ".join(f"{item.tensor!r}: {item.why}" for item in self.skipped[:_TOLD])
             more = f"; and {len(self.skipped) - _TOLD} more" if len(self.skipped) > _TOLD else ""
-            report.log(f"{len(self.skipped)} tensors are left out: {told}{more}.", "warning")
+            report.log(f"Tensors left out ({len(self.skipped)}): {told}{more}.", "warning")
 
 
 def line_up(members: Sequence[Member]) -> Lineup:

@@ -9,6 +9,7 @@ from ninja import Body, Header, Query, Router, Status
 from pydantic import BaseModel, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
+from alloyengine.spec.doctor import Report
 from alloyengine.spec.job import job_spec
 from alloyengine.spec.protocol import Failure
 from alloyworks.accounts.principal import principal_of
@@ -110,6 +111,17 @@ def check_spec(request: HttpRequest, spec: Body[Spec]) -> Status[None]:
     """Says what submitting it would say, and stores nothing."""
     check.check(principal_of(request, "jobs.submit"), spec)
     return Status(204, None)
+
+
+@router.post("/examine", response={200: Report, **PROBLEMS}, summary="Examine a job spec")
+def examine(request: HttpRequest, spec: Body[Spec]) -> Report:
+    """What to know of a job before it is submitted; stores nothing.
+
+    Of merges: do the models fit (architecture, vocabulary, special tokens, positions), is the
+    recipe right, what will it take, under which licence is the result. Every finding has a place
+    and a remedy; a spec with errors would be refused. Of other jobs: the errors alone.
+    """
+    return check.examine(principal_of(request, "jobs.submit"), spec)
 
 
 @router.get("", response={200: Page[JobItem], **PROBLEMS}, summary="List jobs")

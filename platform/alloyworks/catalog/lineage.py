@@ -1,6 +1,7 @@
 """The family of a model: what it was made from, and what was made from it."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -39,16 +40,42 @@ class Lineage:
 def lineage(principal: Principal, model: ModelVersion) -> Lineage:
     """The model, and all its ancestors and descendants that the principal may see."""
     family = {model.id}
-    _add(family, model.id, "child_id", "parent_id", principal)
-    _add(family, model.id, "parent_id", "child_id", principal)
+    _add(family, {model.id}, "child_id", "parent_id", principal)
+    _add(family, {model.id}, "parent_id", "child_id", principal)
     found = versions.models_of(principal).filter(id__in=family).order_by("id")
     nodes = [Node(m.id, m.name, m.version, m.origin, m.job_id) for m in found]
     return Lineage(nodes, _edges(principal, family), complete=len(family) < MOST)
 
 
-def _add(family: set[UUID], start: UUID, near: End, far: End, principal: Principal) -> None:
+def lines(principal: Principal, models: Iterable[ModelVersion]) -> dict[UUID, tuple[str, ...]]:
+    """Of each model its label and those of its ancestors, the nearest first."""
+    starts = {model.id for model in models}
+    family = set(starts)
+    _add(family, starts, "child_id", "parent_id", principal)
+    rows = versions.models_of(principal).filter(id__in=family).defer("files", "facts")
+    labels = {model.id: versions.label(model) for model in rows}
+    parents = defaultdict[UUID, list[UUID]](list)
+    for parent, child in _edges(principal, family):
+        parents[child].append(parent)
+    return {
+        start: tuple(labels[i] for i in _line(start, parents) if i in labels) for start in starts
+    }
+
+
+def _line(start: UUID, parents: Mapping[UUID, list[UUID]]) -> list[UUID]:
+    """Breadth first."""
+    found = {start: None}
+    queue = [start]
+    for model in queue:
+        new = [parent for parent in parents.get(model, ()) if parent not in found]
+        found |= dict.fromkeys(new)
+        queue += new
+    return queue
+
+
+def _add(family: set[UUID], starts: set[UUID], near: End, far: End, principal: Principal) -> None:
     """Follows the edges from their `near` to their `far` end, one generation a query."""
-    generation = {start}
+    generation = starts
     while generation and len(family) < MOST:
         edges = _mine(principal).filter(**{f"{near}__in": generation})
         reached = set(edges.order_by("id").values_list(far, flat=True)[:MOST])

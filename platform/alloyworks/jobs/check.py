@@ -1,12 +1,13 @@
 """Everything that can be said against a job before it is accepted, said at once."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
+from alloyengine.spec.doctor import Report
+from alloyengine.spec.doctor.report import error
 from alloyengine.spec.evaluate import EvaluateSpec
 from alloyengine.spec.merge import MergeSpec
 from alloyengine.spec.train import TrainSpec
@@ -42,23 +43,45 @@ def check(principal: Principal, spec: Any) -> None:
         inputs_of(principal, specs.read(spec))
 
 
+def examine(principal: Principal, spec: Any) -> Report:
+    """All that submitting the spec would be refused for, as errors, and what else is to be known.
+
+    Raises Invalid when the spec can't be read; nothing is stored.
+    """
+    principal.require("jobs.submit")
+    wanted = specs.read(spec)
+    with transaction.atomic():
+        inputs, faults = _looked_at(principal, wanted)
+        report = Report(findings=[])
+        if isinstance(wanted, MergeSpec):
+            report = merging.examined(principal, wanted, inputs)
+    refused = [error("invalid", tuple(fault.loc), fault.msg, fault.remedy) for fault in faults]
+    return report.model_copy(update={"findings": [*refused[: specs.MOST], *report.findings]})
+
+
 def inputs_of(principal: Principal, spec: JobSpec) -> list[Resolved]:
     """What the spec refers to, provided that the job can be done. Raises Invalid.
 
     Runs inside the caller's transaction: what was found stays until it ends.
     """
+    inputs, faults = _looked_at(principal, spec)
+    if isinstance(spec, MergeSpec):
+        faults += merging.faults_of(principal, spec, inputs)
+    if faults:
+        raise specs.refused(faults[: specs.MOST])
+    return inputs
+
+
+def _looked_at(principal: Principal, spec: JobSpec) -> tuple[list[Resolved], list[FieldError]]:
+    """What the spec refers to, and all that is wrong, but for what the merge doctor says."""
     inputs, faults = resolve(principal, spec.inputs())
     faults += _name_faults(spec)
     match spec:
         case TrainSpec():
             faults += _train_faults(spec, inputs)
-        case MergeSpec():
-            faults += islice(merging.faults_of(spec, inputs), specs.MOST)
         case EvaluateSpec():
             faults += _evaluate_faults(spec, inputs)
-    if faults:
-        raise specs.refused(faults[: specs.MOST])
-    return inputs
+    return inputs, faults
 
 
 def _name_faults(spec: JobSpec) -> list[FieldError]:

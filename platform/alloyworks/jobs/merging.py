@@ -1,69 +1,70 @@
-"""Whether the models of a merge fit together, and the recipe's parameters the method."""
+"""What the merge doctor says of a merge whose models are in the catalogue."""
 
-from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
-from alloyengine.spec.merge import MergeSpec, Recipe
-from alloyengine.spec.methods import PARAMETERS, Parameter
+from pydantic import ValidationError
+
+from alloyengine.spec.doctor import Report, examine
+from alloyengine.spec.merge import MergeSpec, split_reference
+from alloyengine.spec.result import ModelFacts
+from alloyworks.accounts.principal import Principal
+from alloyworks.catalog import lineage
 from alloyworks.catalog.models import ModelVersion
 from alloyworks.errors import FieldError
 from alloyworks.jobs.models import Job
 from alloyworks.jobs.references import Resolved
 
-# Facts that must agree, in words; alloyengine.spec.result.ModelFacts.
-SHAPE = {
-    "architecture": "architecture",
-    "layers": "number of layers",
-    "hidden_size": "hidden size",
-    "vocabulary": "vocabulary",
-    "parameters": "number of weights",  # tells of what the others do not
-}
 DEEPEST = 8
-"""So many jobs that wait for one another are looked through for a model's shape."""
+"""So many jobs that wait for one another are looked through for a model's facts."""
 
-Facts = dict[str, Any]
-
-
-def faults_of(spec: MergeSpec, inputs: Sequence[Resolved]) -> Iterator[FieldError]:
-    yield from _misfits(spec.recipe, inputs)
-    yield from _unknown(spec.recipe)
-    yield from _missing(spec.recipe)
+UNKNOWN = {"architecture": "unknown", "parameters": 0, "dtype": "unknown"}
+RESHAPES = ("slices", "modules", "tokenizer", "tokenizer_source")
+"""A recipe with one of these may make a model unlike any that it takes."""
 
 
-def _misfits(recipe: Recipe, inputs: Sequence[Resolved]) -> Iterator[FieldError]:
-    """Everything is compared with the base, or with the first model where there is none."""
-    like = recipe.base_model or recipe.models[0].model
-    by_reference = {item.ref.reference: item for item in inputs}
-    if like not in by_reference:
-        return
-    facts = {reference: _facts(item) for reference, item in by_reference.items()}
-    for item in inputs:
-        if different := _differences(facts[item.ref.reference], facts[like]):
-            what = f"{item.label} differs from {by_reference[like].label}: {different}."
-            remedy = "Merge models of one architecture, size and vocabulary."
-            yield FieldError(item.ref.loc, what, remedy)
+def examined(principal: Principal, spec: MergeSpec, inputs: Sequence[Resolved]) -> Report:
+    """`inputs` are the models of the spec that were found; of the others nothing is said."""
+    facts = {item.ref.reference: _facts(_origin(item)) for item in inputs}
+    return examine(
+        spec,
+        {reference: found for reference, found in facts.items() if found},
+        {item.ref.reference: item.label for item in inputs},
+        _ancestry(principal, {item.ref.reference: item.model for item in inputs if item.model}),
+    )
 
 
-def _differences(ours: Facts, theirs: Facts) -> str:
-    """Facts that are not known differ from nothing."""
-    known = [fact for fact in SHAPE if ours.get(fact) is not None and theirs.get(fact) is not None]
-    different = [fact for fact in known if ours[fact] != theirs[fact]]
-    told = different if different == ["parameters"] else [f for f in different if f != "parameters"]
-    return ", ".join(f"{SHAPE[fact]} {ours[fact]} instead of {theirs[fact]}" for fact in told)
+def faults_of(
+    principal: Principal, spec: MergeSpec, inputs: Sequence[Resolved]
+) -> Iterator[FieldError]:
+    """What makes the merge impossible."""
+    for finding in examined(principal, spec, inputs).errors:
+        yield FieldError(list(finding.loc), finding.what, finding.remedy)
 
 
-def _facts(item: Resolved) -> Facts:
-    """A model to come will have the shape of the one that it is made from."""
+def _facts(model: ModelVersion | None) -> ModelFacts | None:
+    """As far as they can be read: another version of the platform may have written them."""
+    given = model.facts if model else {}
+    known = {name: given[name] for name in ModelFacts.model_fields if name in given}
+    try:
+        return ModelFacts.model_validate(UNKNOWN | known) if known else None
+    except ValidationError:
+        return None
+
+
+def _origin(item: Resolved) -> ModelVersion | None:
+    """A model to come will be like the one that it is made from."""
     model, job = item.model, item.source
     for _ in range(DEEPEST):
         if model is not None or job is None:
             break
-        model, job = _origin(job)
-    return model.facts if model else {}
+        model, job = _made_from(job)
+    return model
 
 
-def _origin(job: Job) -> tuple[ModelVersion | None, Job | None]:
+def _made_from(job: Job) -> tuple[ModelVersion | None, Job | None]:
+    recipe = job.spec.get("recipe") or {}
+    if any(recipe.get(name) for name in RESHAPES):
+        return None, None
     match job.spec:
         case {"recipe": {"base_model": str(reference)}}:
             pass
@@ -71,49 +72,21 @@ def _origin(job: Job) -> tuple[ModelVersion | None, Job | None]:
             pass
         case _:
             return None, None
-    entry = job.inputs.select_related("model_version", "source_job").filter(reference=reference)
+    named, _ = split_reference(str(reference))
+    entry = job.inputs.select_related("model_version", "source_job").filter(reference=named)
     found = entry.first()
     return (found.model_version, found.source_job) if found else (None, None)
 
 
-def _unknown(recipe: Recipe) -> Iterator[FieldError]:
-    """Parameters that the method does not have, or not there."""
-    known = {parameter.name: parameter for parameter in PARAMETERS[recipe.merge_method]}
-    for loc, given in _places(recipe):
-        for name in given:
-            if name not in known:
-                msg = f"{recipe.merge_method} has no parameter {name[:80]!r}."
-                yield FieldError([*loc, name], msg, _near(name, list(known)))
-            elif known[name].scope == "global" and loc[1] == "models":
-                remedy = "Move it to the recipe's own parameters."
-                yield FieldError([*loc, name], f"{name} is no parameter of one model.", remedy)
-
-
-def _missing(recipe: Recipe) -> Iterator[FieldError]:
-    for parameter in PARAMETERS[recipe.merge_method]:
-        if parameter.default is None and parameter.name not in recipe.parameters:
-            yield from _missing_one(recipe, parameter)
-
-
-def _missing_one(recipe: Recipe, parameter: Parameter) -> Iterator[FieldError]:
-    name = parameter.name
-    msg = f"{recipe.merge_method} needs {name}."
-    if parameter.scope == "global":
-        yield FieldError(["recipe", "parameters", name], msg, "Add it to the recipe's parameters.")
-        return
-    remedy = f"Give every model a {name}, or one for all in the recipe's parameters."
-    for i, entry in enumerate(recipe.models):
-        is_base = parameter.scope == "non-base" and entry.model == recipe.base_model
-        if name not in entry.parameters and not is_base:
-            yield FieldError(["recipe", "models", i, "parameters", name], msg, remedy)
-
-
-def _places(recipe: Recipe) -> Iterator[tuple[list[str | int], dict[str, Any]]]:
-    yield ["recipe", "parameters"], dict(recipe.parameters)
-    for i, entry in enumerate(recipe.models):
-        yield ["recipe", "models", i, "parameters"], dict(entry.parameters)
-
-
-def _near(name: str, known: list[str]) -> str:
-    close = get_close_matches(name[:80], known, n=1)
-    return f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(known)}."
+def _ancestry(
+    principal: Principal, models: Mapping[str, ModelVersion]
+) -> dict[str, tuple[str, ...]]:
+    """Of a model that was not made here it is not known what it descends from, only whether
+    another of these models descends from it.
+    """
+    lines = lineage.lines(principal, models.values())
+    found = {reference: lines[model.id] for reference, model in models.items()}
+    used = {name for line in found.values() for name in line[1:]}
+    return {
+        reference: line for reference, line in found.items() if len(line) > 1 or line[0] in used
+    }

@@ -9,11 +9,11 @@ merge share the cores, so between machines that are apart both ways take less.
 """
 
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -25,21 +25,39 @@ from bench.remote_platform import Platform, platform
 
 Figures = dict[str, Any]
 RUNS = 3
-STREAMED = ["-m", "alloyengine.runner"]
-BY_DISK = [remote_disk.__file__]
+WAYS = {"streamed": ["-m", "alloyengine.runner"], "by disk": [remote_disk.__file__]}
+
+
+@dataclass
+class Way:
+    """What one way took, in all its runs."""
+
+    runs: Runs = field(default_factory=Runs)
+    scratch: int = 0
+    fetched: int = 0
+
+    def figures(self, name: str) -> Figures:
+        return {
+            **self.runs.figures(name),
+            f"{name} scratch MB": round(self.scratch / 1e6, 1),
+            f"{name} fetched GB": gigabytes(self.fetched),
+        }
 
 
 def run(quick: bool = False, sizes: Sequence[str] = ("1.1B",)) -> Iterator[tuple[str, Figures]]:
     for size in sizes:
         made = {str(number): models.llama(size, number) for number in range(3)}
-        with tempfile.TemporaryDirectory(dir=models.room()) as folder:
-            for name, recipe in _recipes().items():
-                for way, program in {"streamed": STREAMED, "by disk": BY_DISK}.items():
-                    print(f"{size}: {name}, {way} …", file=sys.stderr)
-                    with platform(Path(folder) / "store", made, recipe) as server:
-                        figures = _measure(server, program, Path(folder), 1 if quick else RUNS)
-                    shutil.rmtree(Path(folder) / "store")
-                    yield f"{size} {name}, {way}", figures | {"where": where()}
+        for name, recipe in _recipes().items():
+            print(f"{size} {name} …", file=sys.stderr)
+            with _room() as folder, platform(folder / "store", made, recipe) as server:
+                ways = _compare(server, folder, 1 if quick else RUNS)
+            yield f"{size} {name}", _figures(ways, server) | {"where": where()}
+
+
+@contextmanager
+def _room() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=models.room()) as folder:
+        yield Path(folder)
 
 
 def _recipes() -> dict[str, dict[str, Any]]:
@@ -51,24 +69,32 @@ def _recipes() -> dict[str, dict[str, Any]]:
     }
 
 
-def _measure(server: Platform, program: list[str], folder: Path, runs: int) -> Figures:
-    found, scratch = Runs(), 0
+def _compare(server: Platform, folder: Path, runs: int) -> dict[str, Way]:
+    ways = {name: Way() for name in WAYS}
     for _ in range(runs):
-        server.begin()
-        warm(server.models.values())
-        with _watched(folder / "scratch") as largest:
-            words = [f"{key}={value}" for key, value in server.environment(folder).items()]
-            found.runs.append(measure(["env", *words, sys.executable, *program]))
-        scratch = max(scratch, *largest)
-        server.check()
-    return {
-        "s": round(found.median, 2),
-        "peak GB": gigabytes(max(one.peak for one in found.runs)),
-        "scratch MB": round(scratch / 1e6, 1),
-        "fetched GB": gigabytes(server.fetched),
-        "sent GB": gigabytes(server.sent),
-        "spread": found.spread,
-    }
+        for name, way in ways.items():
+            _run(server, WAYS[name], folder, way)
+    return ways
+
+
+def _run(server: Platform, program: list[str], folder: Path, way: Way) -> None:
+    server.begin()
+    warm(server.models.values())
+    words = [f"{key}={value}" for key, value in server.environment(folder).items()]
+    with _watched(folder / "scratch") as seen:
+        way.runs.runs.append(measure(["env", *words, sys.executable, *program]))
+    way.scratch = max(way.scratch, *seen)
+    server.check()
+    way.fetched = server.fetched
+    os.sync()
+
+
+def _figures(ways: dict[str, Way], server: Platform) -> Figures:
+    streamed, by_disk = (way.runs.median for way in ways.values())
+    figures = {key: value for name, way in ways.items() for key, value in way.figures(name).items()}
+    spread = {name: way.runs.spread for name, way in ways.items()}
+    ratio = {"ratio": round(by_disk / streamed, 2), "sent GB": gigabytes(server.sent)}
+    return figures | ratio | {"spread": spread}
 
 
 @contextmanager

@@ -212,6 +212,12 @@ def test_a_stock_that_would_leave_the_models_can_be_held_back():
     np.testing.assert_array_equal(combine("model_stock", (B, M1, M2), clamp=True), B)
 
 
+@pytest.mark.parametrize("filter_wise", [False, True])
+def test_a_stock_of_opposite_changes_is_the_base(filter_wise: bool):
+    found = combine("model_stock", (B, M1, 2 * B - M1), filter_wise=filter_wise)
+    np.testing.assert_allclose(found, B, atol=1e-6)
+
+
 def test_breadcrumbs_of_a_small_tensor_drop_nothing_of_the_top():
     """int(gamma · 12) is 0: nothing is too large, the smallest half goes."""
     found = combine("breadcrumbs", (B, M1), density=0.5, gamma=0.01)

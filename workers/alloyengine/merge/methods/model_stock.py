@@ -30,7 +30,9 @@ def _cosine(product: Any, lengths: Any) -> Any:
 
 
 def _way(cosine: Any, count: int, settings: Settings) -> Any:
-    way = count * cosine / (1 + (count - 1) * cosine)
+    """No way at all where the models' changes cancel each other out."""
+    whole = 1 + (count - 1) * cosine
+    way = np.where(whole > _SMALLEST, count * cosine / np.maximum(whole, _SMALLEST), 0)
     return np.maximum(way, 0) if settings.shared["clamp"] else way
 
 

@@ -183,6 +183,7 @@ def test_another_depth_is_a_note() -> None:
     [
         (("apache-2.0", "mit"), "apache-2.0", "permissive", set()),
         (("apache-2.0", None), "apache-2.0", "unknown", {"licence_unknown"}),
+        (("apache-2.0", "mit AND unknown"), "apache-2.0", "unknown", {"licence_unknown"}),
         (("apache-2.0", "house"), "house", "unknown", {"licence_unknown"}),
         (("mit", "llama3.2"), "llama3.2", "community", {"licence_community"}),
         (("gpl-3.0", "mit"), "gpl-3.0", "copyleft", {"licence_copyleft"}),

@@ -56,6 +56,30 @@ def test_parents_are_noted_once(acme: Principal) -> None:
     assert [edge.parent_id for edge in ModelParent.objects.filter(child=child)] == [parent.id]
 
 
+@pytest.mark.parametrize(
+    ("own", "parents", "licence"),
+    [
+        (None, ["gemma"], "gemma"),
+        (None, ["gemma", "mit", "gemma"], "gemma AND mit"),
+        (None, ["gemma AND mit", "mit"], "gemma AND mit"),
+        (None, ["gemma", None], "gemma AND unknown"),
+        ("mit", ["gemma"], "mit"),
+        (None, [None, None], None),
+        (None, [], None),
+    ],
+)
+def test_a_model_inherits_its_licence(
+    acme: Principal, own: str | None, parents: list[str | None], licence: str | None
+) -> None:
+    made_from = [make_model(acme, facts={"licence": name} if name else {}) for name in parents]
+    job = make_job(acme)
+    prefix = keys.attempt_prefix(job.organisation_id, job.id, 1)
+
+    model = versions.register(job, "merge", prefix, [], {"licence": own}, made_from)
+
+    assert model.facts["licence"] == licence
+
+
 @pytest.mark.usefixtures("committed_db")
 def test_jobs_that_end_at_once_get_different_numbers(alice: Principal) -> None:
     def end(_: int) -> int:

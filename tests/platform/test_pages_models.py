@@ -33,7 +33,8 @@ def family(alice: Principal) -> dict[str, ModelVersion]:
     with scope(alice.organisation.id):
         base = make_model(alice, name="root", facts=SMALL)
         one, two = (make_model(alice, base, name=name, facts=SMALL) for name in ("one", "two"))
-        both = make_model(alice, one, two, name="both", origin="merge", facts=SMALL, files=FILES)
+        facts = SMALL | {"licence": "apache-2.0"}
+        both = make_model(alice, one, two, name="both", origin="merge", facts=facts, files=FILES)
         child = make_model(alice, both, name="child", facts=SMALL)
     return {"root": base, "one": one, "two": two, "both": both, "child": child}
 
@@ -49,6 +50,7 @@ class TestPage:
         page = html(browser_of(alice), path_of(family["both"]))
 
         assert "LlamaForCausalLM" in page and "135M" in page and "49,152" in page
+        assert "apache-2.0" in page
         assert "269 MB" in page and "abababababababab…" in page
 
     def test_its_whole_family_is_drawn_with_links(

@@ -31,7 +31,8 @@ class ModelOut(BaseModel):
     size: int = Field(description="bytes, all files together")
     files: list[FileOut]
     facts: dict[str, Any] = Field(
-        description="architecture, parameters, dtype, layers, hidden_size, vocabulary, context"
+        description="architecture, parameters, dtype, and as far as known layers, hidden_size, "
+        "vocabulary, context, licence and what tells whether models fit one another"
     )
     parents: list[UUID] = Field(description="The models that it was made from")
     job_id: UUID | None = Field(description="The job that made it")

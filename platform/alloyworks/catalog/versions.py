@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Max, Q, QuerySet
 
+from alloyengine.spec.doctor.licences import AND, UNKNOWN
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import manifest, usage
 from alloyworks.catalog.manifest import Download, Entry
@@ -63,8 +64,9 @@ def register(
 ) -> ModelVersion:
     """The model that a job made, under the job's name and its next free version number.
 
-    Runs inside the caller's transaction and scope.
+    Without a licence of its own it is under its parents'. Runs inside the caller's transaction and scope.
     """
+    parents = list(parents)
     model = ModelVersion.objects.create(
         organisation_id=job.organisation_id,
         name=job.name,
@@ -73,7 +75,7 @@ def register(
         job=job,
         storage_prefix=storage_prefix,
         files=files,
-        facts=facts,
+        facts=facts | _licence(facts, parents),
     )
     ModelParent.objects.bulk_create(
         ModelParent(organisation_id=job.organisation_id, child=model, parent_id=parent)
@@ -89,6 +91,18 @@ def prefix_of(model: ModelVersion) -> str:
 def label(model: ModelVersion) -> str:
     """How people call it: `elements v2`."""
     return f"{model.name} v{model.version}"
+
+
+def _licence(facts: dict[str, Any], parents: Iterable[ModelVersion]) -> dict[str, str]:
+    """Its own, or all that its parents are under. Nothing when none of them is known."""
+    said = [facts.get("licence")] if facts.get("licence") else [_of(model) for model in parents]
+    names = dict.fromkeys(name for licence in said for name in (licence or UNKNOWN).split(AND))
+    return {"licence": AND.join(names)} if set(names) - {UNKNOWN} else {}
+
+
+def _of(model: ModelVersion) -> str | None:
+    found: str | None = model.facts.get("licence")
+    return found
 
 
 def _next_version(organisation: UUID, name: str) -> int:

@@ -21,6 +21,7 @@ FACTS = {
     "hidden_size": "Hidden size",
     "vocabulary": "Vocabulary",
     "context": "Context",
+    "licence": "Licence",
 }
 
 

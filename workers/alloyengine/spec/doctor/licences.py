@@ -26,6 +26,8 @@ _STRICT: tuple[LicenceKind, ...] = (
 )
 AND = " AND "
 """Between the licences of a model that is made of several."""
+UNKNOWN = "unknown"
+"""Stands for the licence of one of them, if nobody said which it is."""
 
 
 def kind_of(licence: str) -> LicenceKind:
@@ -39,13 +41,14 @@ def licence_of_result(case: Case) -> LicenceOfResult | None:
     Of a model whose licence is not known nothing can be said: then the kind is unknown at best.
     """
     by_model = _found(case)
-    names = sorted({name for found in by_model.values() for name in found})
+    names = sorted({name for found in by_model.values() for name in found} - {UNKNOWN})
     if not names:
         return None
     kinds = {name: kind_of(name) for name in names}
     strictest = max(kinds.values(), key=_STRICT.index)
     holding = [name for name, kind in kinds.items() if kind != "permissive"] or names[:1]
-    if strictest == "permissive" and not all(by_model.values()):
+    sure = all(found and UNKNOWN not in found for found in by_model.values())
+    if strictest == "permissive" and not sure:
         return LicenceOfResult(name=" and ".join(holding), kind="unknown")
     return LicenceOfResult(name=" and ".join(holding), kind=strictest)
 
@@ -56,8 +59,9 @@ def check_licences(case: Case) -> Iterator[Finding]:
     unknown = []
     for reference, names in _found(case).items():
         for name in names:
-            holders.setdefault(name, []).append(case.name(reference))
-        if not names:
+            if name != UNKNOWN:
+                holders.setdefault(name, []).append(case.name(reference))
+        if not names or UNKNOWN in names:
             unknown.append(case.name(reference))
     for licence, models in holders.items():
         if told := _consequence(licence, _listed(models)):

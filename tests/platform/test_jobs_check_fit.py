@@ -112,14 +112,14 @@ class TestMerging:
         [
             ({"hidden_size": 960, "parameters": 1}, "hidden size 960 instead of 576"),
             (
-                {"layers": 32, "vocabulary": 9},
-                "number of layers 32 instead of 30, vocabulary 9 ins",
+                {"layers": 32, "hidden_size": 960},
+                "number of layers 32 instead of 30, hidden size 9",
             ),
             (
                 {"architecture": "Qwen3ForCausalLM"},
                 "architecture Qwen3ForCausalLM instead of Llama",
             ),
-            ({"parameters": 1}, "number of weights 1 instead of 134515008"),
+            ({"parameters": 1}, "number of weights 1 instead of 134,515,008"),
         ],
     )
     def test_models_of_different_shapes(self, world: World, facts: Spec, difference: str) -> None:
@@ -130,7 +130,22 @@ class TestMerging:
         assert list(found) == [("recipe", "models", 1, "model")]
         msg, remedy = found["recipe", "models", 1, "model"]
         assert msg.startswith(f"{other.name} v1 differs from base v1: {difference}")
-        assert remedy == "Merge models of one architecture, size and vocabulary."
+        assert remedy == "Merge models of one architecture and size."
+
+    def test_models_of_different_vocabularies(self, world: World) -> None:
+        other = world.model(vocabulary=9, parameters=1)
+        spec = world.merge("linear", str(world.base.id), str(other.id))
+
+        msg, remedy = world.faults(spec)["recipe", "models", 1, "model"]
+
+        assert msg.endswith("differs from base v1: vocabulary 9 instead of 49,152.")
+        assert remedy.startswith("Add tokenizer_source: union")
+
+    def test_a_new_vocabulary_makes_them_one(self, world: World) -> None:
+        other = world.model(vocabulary=9, parameters=1)
+        models = str(world.base.id), str(other.id)
+
+        assert world.faults(world.merge("linear", *models, tokenizer_source="union")) == {}
 
     def test_all_are_compared_with_the_base(self, world: World) -> None:
         base = world.model(hidden_size=960)
@@ -169,11 +184,24 @@ class TestMerging:
             )
         }
 
-    def test_a_parameter_at_the_wrong_place(self, world: World) -> None:
-        spec = world.merge()
-        spec["recipe"]["models"][1]["parameters"] = {"normalize": False}
+    @pytest.mark.parametrize(
+        ("method", "given", "msg", "remedy"),
+        [
+            ("sce", {"select_topk": 1.5}, "select_topk 1.5 is too large.", "Use 0 to 1: share of"),
+            ("sce", {"select_topk": [0.5, -1]}, "select_topk -1 is too small.", "Use 0 to 1"),
+            ("ram", {"epsilon": -1}, "epsilon -1 is too small.", "Use at least 0: a change"),
+        ],
+    )
+    def test_a_parameter_out_of_bounds(
+        self, world: World, method: str, given: Spec, msg: str, remedy: str
+    ) -> None:
+        base = str(world.base.id)
+        spec = world.merge(method, str(world.tuned.id), base_model=base, parameters=given)
 
-        assert list(world.faults(spec)) == [("recipe", "models", 1, "parameters", "normalize")]
+        (loc, told), *others = world.faults(spec).items()
+
+        assert (loc, told[0], others) == (("recipe", "parameters", *given), msg, [])
+        assert told[1].startswith(remedy)
 
     def test_a_missing_parameter_of_the_recipe(self, world: World) -> None:
         spec = world.merge("slerp", base_model=str(world.base.id), parameters={})
@@ -209,3 +237,74 @@ class TestMerging:
         spec = world.merge("slerp", base_model=str(world.model().id), parameters={"t": 0.5})
 
         assert list(world.faults(spec)) == [("recipe", "models")]
+
+
+def sliced(world: World, *ranges: tuple[int, int], **changes: Any) -> Spec:
+    sources = [{"model": str(world.base.id), "layer_range": layers} for layers in ranges]
+    slices = [{"sources": [source]} for source in sources]
+    return world.merge("passthrough", models=[], parameters={}, slices=slices, **changes)
+
+
+@pytest.mark.usefixtures("inside")
+class TestForms:
+    """Recipes that list no models: slices, modules, stages."""
+
+    def test_slices_of_one_model(self, world: World) -> None:
+        assert world.faults(sliced(world, (0, 20), (10, 30))) == {}
+
+    def test_layers_that_a_model_does_not_have(self, world: World) -> None:
+        assert world.faults(sliced(world, (0, 20), (10, 31))) == {
+            ("recipe", "slices", 1, "sources", 0, "layer_range"): (
+                "base v1 has 30 layers, not 31.",
+                "End the range at 30 or before.",
+            )
+        }
+
+    def test_an_unknown_model_of_a_slice(self, world: World) -> None:
+        spec = sliced(world, (0, 20))
+        spec["recipe"]["slices"][0]["sources"][0]["model"] = "nobody"
+
+        assert list(world.faults(spec)) == [("recipe", "slices", 0, "sources", 0, "model")]
+
+    def test_an_unknown_parameter_of_a_slice(self, world: World) -> None:
+        spec = sliced(world, (0, 30))
+        spec["recipe"]["slices"][0]["parameters"] = {"scael": 2}
+
+        found = world.faults(spec)
+
+        place = ("recipe", "slices", 0, "parameters", "scael")
+        assert found == {place: ("passthrough has no parameter 'scael'.", "Did you mean 'scale'?")}
+
+    def test_a_missing_parameter_of_a_module(self, world: World) -> None:
+        tower = {"models": [{"model": str(world.base.id)}]}
+        spec = world.merge(models=[], parameters={}, modules={"decoder": tower})
+
+        place = ("recipe", "modules", "decoder", "models", 0, "parameters", "weight")
+        assert world.faults(spec)[place][0] == "linear needs weight."
+
+    def test_stages_are_judged_as_the_last_recipe_is(self, world: World) -> None:
+        other = world.model(hidden_size=960)
+        spec = world.merge("linear", "first", str(other.id))
+        spec["stages"] = [world.merge()["recipe"] | {"name": "first"}]
+        spec["stages"][0]["parameters"] = {"weight": 1, "normalise": True}
+
+        found = world.faults(spec)
+
+        assert set(found) == {
+            ("stages", 0, "parameters", "normalise"),
+            ("recipe", "models", 1, "model"),
+        }
+
+    def test_a_model_to_come_from_slices_may_have_any_shape(self, world: World) -> None:
+        job = world.job("merge")
+        job.spec = sliced(world, (0, 10), (0, 30), base_model=str(world.base.id))
+        job.save()
+        JobInput.objects.create(
+            organisation=world.owner.organisation,
+            job=job,
+            reference=str(world.base.id),
+            model_version=world.base,
+        )
+        spec = world.merge("linear", str(world.model(layers=40, parameters=5).id), f"job:{job.id}")
+
+        assert world.faults(spec) == {}

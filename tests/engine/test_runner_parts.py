@@ -1,13 +1,17 @@
+import os
 from pathlib import Path
 
 import httpx
 import pytest
 
 from alloyengine.retry import delays, persistently
+from alloyengine.runner.client import StaleAttempt
 from alloyengine.runner.deaths import explain
+from alloyengine.runner.desk import Desk
+from alloyengine.runner.messages import Answer, AskUpload
 from alloyengine.runner.outbox import Outbox
 from alloyengine.runner.pace import Pace
-from alloyengine.spec.protocol import LogEvent, ProgressEvent
+from alloyengine.spec.protocol import LogEvent, ProgressEvent, UploadPlan, UploadRequest
 
 
 def progress(done: int, phase: str = "Merging") -> ProgressEvent:
@@ -103,3 +107,29 @@ def test_a_death_has_a_name(tmp_path: Path, returncode: int, oom: bool, code: st
     failure = explain(returncode, log, oom)
     assert (failure.code, failure.fault) == (code, fault)
     assert "/home" not in failure.message
+
+
+class Stubborn:
+    """A platform that has one thing to say."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def plan_upload(self, request: UploadRequest) -> UploadPlan:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (StaleAttempt(), "this attempt is over"),
+        (httpx.ReadTimeout("http://secret"), "ReadTimeout"),
+    ],
+)
+def test_the_engine_hears_why_it_gets_no_urls(error: Exception, words: str):
+    reading, writing = os.pipe()
+    ask = AskUpload(number=7, request=UploadRequest(path="a", size=1))
+    with os.fdopen(reading, "rb") as heard, os.fdopen(writing, "wb") as reply:
+        Desk(Stubborn(error)).serve(ask, reply)
+        answer = Answer.model_validate_json(heard.readline())
+    assert (answer.number, answer.plan, answer.refusal) == (7, None, words)

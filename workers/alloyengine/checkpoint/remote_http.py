@@ -95,11 +95,13 @@ class Storage:
     def _give_back(
         self, where: SplitResult, connection: HTTPConnection, answer: HTTPResponse | None
     ) -> None:
-        if answer is None or not answer.isclosed():  # something is left unread
-            return connection.close()
         with self._lock:
-            self._idle[where.scheme, where.netloc].append(connection)
-        return None
+            idle = self._idle[where.scheme, where.netloc]
+            if answer and answer.isclosed():
+                return idle.append(connection)
+            while answer is None and idle:  # the others were idle for as long, and are as dead
+                idle.pop().close()
+        return connection.close()  # of an answer that was not read to its end
 
     def _connection(self, where: SplitResult) -> HTTPConnection:
         """Connects when it is first used."""

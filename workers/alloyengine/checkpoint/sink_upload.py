@@ -31,9 +31,7 @@ class Planner(Protocol):
 
 
 class Upload:
-    """An `Output` in storage. Whoever opened it joins the parts, once all else is well:
-    nothing of the model can be seen until then.
-    """
+    """An `Output` in storage. Whoever made it joins the parts in the end, once all else is well."""
 
     before = None
 

@@ -49,7 +49,7 @@ class Panel:
     def words(self, value: Number) -> str:
         if value is None:
             return "–"
-        return f"{value:+.4f}" if self.hue == "angle" else f"{100 * value:.3g}%"
+        return f"{value:+.4f}".replace("-", "−") if self.hue == "angle" else f"{100 * value:.3g}%"
 
 
 def panels_of(report: Report) -> list[Panel]:

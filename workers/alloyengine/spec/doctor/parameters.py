@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from alloyengine.spec.doctor.case import Case
 from alloyengine.spec.doctor.report import Finding, Place, error, warning
 from alloyengine.spec.doctor.values import fits_all, numbers
-from alloyengine.spec.merge import Group, Value
+from alloyengine.spec.merge import Group, Parameters, Value
 from alloyengine.spec.methods import DECLARATIONS, MergeMethod, Parameter
 
 CLIPPED = 80
@@ -14,8 +14,8 @@ CLIPPED = 80
 
 
 def check_parameters(case: Case) -> Iterator[Finding]:
+    yield from _given(case)
     for group in case.groups:
-        yield from _given(case, group)
         for method in dict.fromkeys(group.methods):
             for parameter in DECLARATIONS[method].parameters:
                 if parameter.default is None and not parameter.optional:
@@ -23,23 +23,34 @@ def check_parameters(case: Case) -> Iterator[Finding]:
         yield from _method_for_all(case, group)
 
 
-def _given(case: Case, group: Group) -> Iterator[Finding]:
-    """Parameters that none of the methods has, or not there, or that are out of bounds."""
-    named = " and ".join(dict.fromkeys(group.methods))
-    known = {p.name: p for method in group.methods for p in DECLARATIONS[method].parameters}
-    for place, given in group.parameters():
+def _given(case: Case) -> Iterator[Finding]:
+    """Parameters that no method has that reads them there, or that are out of bounds."""
+    for place, (given, groups) in _scopes(case).items():
+        methods = list(dict.fromkeys(method for group in groups for method in group.methods))
+        known = {p.name: p for method in methods for p in DECLARATIONS[method].parameters}
         for name, value in given.items():
             loc = case.at((*place, name))
             if name not in known:
-                what = f"{named} has no parameter {name[:CLIPPED]!r}."
+                what = f"{' and '.join(methods)} has no parameter {name[:CLIPPED]!r}."
                 yield error("parameter_unknown", loc, what, _near(name, known))
                 continue
             parameter = known[name]
             yield from _bounds(parameter, value, loc)
-            if parameter.scope == "global" and group.listed in place:
+            if parameter.scope == "global" and groups[0].listed in place:
                 what = f"{name} is no parameter of one model: it would hold for all of them."
                 remedy = "Move it to the recipe's own parameters."
                 yield warning("parameter_place", loc, what, remedy)
+
+
+def _scopes(case: Case) -> dict[Place, tuple[Parameters, list[Group]]]:
+    """Everywhere that parameters are given, and the groups that read them there: a recipe may give
+    what only one of its slices needs.
+    """
+    found: dict[Place, tuple[Parameters, list[Group]]] = {}
+    for group in case.groups:
+        for place, given in group.parameters():
+            found.setdefault(place, (given, []))[1].append(group)
+    return found
 
 
 def _bounds(parameter: Parameter, value: Value, loc: Place) -> Iterator[Finding]:

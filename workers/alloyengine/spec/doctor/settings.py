@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from alloyengine.spec.doctor.case import Case
 from alloyengine.spec.doctor.report import Finding, Place, error, note, warning
-from alloyengine.spec.doctor.values import constant
+from alloyengine.spec.doctor.values import constants
 from alloyengine.spec.merge import Group, SliceSource
 from alloyengine.spec.methods import DECLARATIONS, MergeMethod, Parameter
 
@@ -74,8 +74,8 @@ def _of_models(group: Group, method: MergeMethod, name: str) -> list[float | Non
     if parameter is None:
         return []
     base = None if DECLARATIONS[method].base == "ignored" else group.base
-    numbers = (i for i, entry in enumerate(group.sources) if entry.model != base)
-    return [constant(group, i, parameter) for i in numbers]
+    found = zip(group.sources, constants(group, parameter), strict=True)
+    return [value for entry, value in found if entry.model != base]
 
 
 def _weights(case: Case, group: Group, method: MergeMethod) -> Iterator[Finding]:
@@ -98,7 +98,7 @@ def _normalizes(group: Group, method: MergeMethod) -> bool:
     if method == "nuslerp":
         return True
     switches = (_parameter(method, name) for name in ("normalize", "normalize_weights"))
-    return any(switch and constant(group, 0, switch) for switch in switches)
+    return any(switch and constants(group, switch)[0] for switch in switches)
 
 
 def _density(case: Case, group: Group, method: MergeMethod) -> Iterator[Finding]:

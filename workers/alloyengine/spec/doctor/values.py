@@ -1,8 +1,8 @@
 """Reads the values that a recipe's parameters may have: numbers, gradients, filtered lists."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from alloyengine.spec.merge import Filtered, FilteredMethod, Group, MethodChoice, Value
+from alloyengine.spec.merge import Filtered, FilteredMethod, Group, MethodChoice, Parameters, Value
 from alloyengine.spec.methods import Parameter
 
 
@@ -24,11 +24,16 @@ def fits_all(value: Value | MethodChoice) -> bool:
     return not filtered or any(item.filter in (None, "*") for item in filtered)
 
 
-def constant(group: Group, number: int, parameter: Parameter) -> float | None:
-    """The parameter's value for one model of a group; None if it is not the same everywhere."""
+def constants(group: Group, parameter: Parameter) -> list[float | None]:
+    """For each model of the group what the parameter is; None if it is not the same everywhere."""
     given = [parameters for _, parameters in group.parameters()]
     shared = given[: len(given) - len(group.sources)]
-    for scope in (group.sources[number].parameters, *shared):
+    return [_constant((entry.parameters, *shared), parameter) for entry in group.sources]
+
+
+def _constant(scopes: Iterable[Parameters], parameter: Parameter) -> float | None:
+    """From the nearest scope that has it."""
+    for scope in scopes:
         if parameter.name in scope:
             value = scope[parameter.name]
             return float(value) if isinstance(value, bool | int | float) else None

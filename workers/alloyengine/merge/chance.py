@@ -63,13 +63,60 @@ def _halves_of_torch(low: int, high: int, start: int, count: int, like: Array, x
     return xp.stack([bits & 0xFFFF, bits >> 16], dim=1).reshape(-1)
 
 
+def another(sizes: Array, key: int, start: int, xp: Any) -> Array:
+    """Which entries are larger than another one of their row, drawn at random for each: bool.
+
+    That is so with the probability rank / (columns - 1), without anybody's knowing the ranks: no
+    sorting. Of equal entries the later one counts as larger. `sizes`: float32 [rows, columns], never
+    negative, at least two columns; `start` is the index of the first in its tensor.
+    """
+    columns = sizes.shape[1]
+    bits = sizes.view(xp.int32)
+    # The others of a row are the next columns - 1 of the row repeated; those of the first copy
+    # come later in the row, and win when they are equal.
+    twice = xp.concatenate([bits + 1, bits], 1)
+    step = _scaled(halves(key, start, sizes, xp), columns - 1, xp)
+    step += _next(*sizes.shape, xp, sizes)
+    return bits >= _taken(twice, step, xp)
+
+
+def _scaled(drawn: Array, count: int, xp: Any) -> Array:
+    """16 random bits as a number from 0 to count - 1."""
+    if xp is not np:
+        return drawn * count >> 16
+    wide = drawn.astype(np.uint32 if count < SPAN else np.uint64)
+    wide *= wide.dtype.type(count)
+    wide >>= wide.dtype.type(16)
+    return wide.view(np.int32 if count < SPAN else np.int64)
+
+
+def _next(rows: int, columns: int, xp: Any, like: Array) -> Array:
+    """In rows that are repeated: the index of each one's next."""
+    if xp is not np:
+        lines = xp.arange(rows, device=like.device) * (2 * columns) + 1
+        return lines[:, None] + xp.arange(columns, device=like.device)
+    return _next_of(rows, columns)
+
+
+@lru_cache(maxsize=8)
+def _next_of(rows: int, columns: int) -> np.ndarray:
+    lines = np.arange(1, 2 * rows * columns, 2 * columns, dtype=np.int32)
+    return lines[:, None] + np.arange(columns, dtype=np.int32)
+
+
+def _taken(array: Array, index: Array, xp: Any) -> Array:
+    return array.reshape(-1).take(index) if xp is np else xp.take(array, index)
+
+
 def chosen(key: int, start: int, like: Array, probability: float, xp: Any) -> Array:
     """Which elements are drawn, each with the same probability (to 1/65536): bool, like `like`."""
-    limit = round(probability * SPAN)
-    if limit >= SPAN:
-        return abs(like) >= 0
-    bits = halves(key, start, like, xp)
-    return bits < (np.uint16(limit) if xp is np else limit)
+    return below(halves(key, start, like, xp), probability)
+
+
+def below(drawn: Array, probability: float) -> Array:
+    """Which of these 16 random bits are below a probability: bool."""
+    mask: Array = drawn < round(probability * SPAN)
+    return mask
 
 
 @lru_cache(maxsize=8)

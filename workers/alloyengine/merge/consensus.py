@@ -7,6 +7,9 @@ import numpy as np
 
 from alloyengine.merge.declare import Array
 
+_TINY = 1e-20
+_SIGN = -(1 << 31)  # the bit of a float32, as int32
+
 
 def total_of(arrays: Sequence[Array]) -> Array:
     """Their sum, in memory of its own."""
@@ -23,21 +26,40 @@ def agreeing(
     """Σ of the weighted changes that have the sign of `sign_of` (0 counts as positive), and Σ of the
     weights that took part in each entry, if weights are given. An entry of 0 takes no part.
 
-    Overwrites the changes.
+    Overwrites all arrays.
     """
-    sign = floats(sign_of >= 0, xp)
-    sign *= 2
-    sign -= 1
+    # A sum is -0 only where all changes are -0: there the sign makes no difference.
+    sign = _bits(sign_of, xp)
+    sign &= _SIGN
     total = divisor = None
     for number, change in enumerate(changes):
-        change *= sign
+        flipped = _bits(change, xp)
+        flipped ^= sign
         change = positive_part(change, xp)
         if weights is not None:
             part = floats(change > 0, xp)
             part *= weights[number]
             divisor = part if divisor is None else divisor.__iadd__(part)
         total = change if total is None else total.__iadd__(change)
-    return sign.__imul__(total), divisor
+    if total is None:
+        raise ValueError("a consensus of nobody")
+    flipped = _bits(total, xp)
+    flipped ^= sign
+    return total, divisor
+
+
+def never_zero(divisor: Array, weights: Sequence[float]) -> Array:
+    """The sum of weights that took part, 1 instead of 0. In place."""
+    if min(weights) > _TINY:
+        divisor += _TINY  # 0 only where nobody took part; there the sum is 0, too
+    else:
+        divisor += divisor == 0
+    return divisor
+
+
+def _bits(array: Array, xp: Any) -> Array:
+    """The same memory as int32."""
+    return array.view(xp.int32)
 
 
 def floats(mask: Array, xp: Any) -> Array:

@@ -12,6 +12,7 @@ import numpy as np
 from alloyengine.merge.declare import Array, Block, Tensors
 
 _RUN = 4096  # float32 products are summed over so many elements, the sums of those in float64
+_NO_SUM = 1e-8
 _ONES = np.ones(_RUN, np.float32)
 
 
@@ -84,7 +85,10 @@ def row_dot(a: Array, b: Array, xp: Any) -> np.ndarray:
     """Of each row by itself, float64 [rows]."""
     if xp is not np:
         return np.asarray((a * b).sum(dim=1, dtype=xp.float64).cpu())
-    return np.asarray(np.vecdot(a, b), np.float64)
+    found = np.zeros(len(a))
+    for start in range(0, a.shape[1], _RUN):  # longer ones would wake OpenBLAS's own threads
+        found += np.vecdot(a[:, start : start + _RUN], b[:, start : start + _RUN])
+    return found
 
 
 def _column_dot(a: Array, b: Array, xp: Any) -> np.ndarray:
@@ -102,6 +106,12 @@ def weighted_sum(arrays: Sequence[Array], weights: Sequence[Any]) -> Array:
         array *= weight
         total += array
     return total
+
+
+def divided(weights: Sequence[float], normalize: float) -> list[float]:
+    """By their sum if they are to be normalized, unless that is 0."""
+    divisor = sum(weights) if normalize else 1.0
+    return [weight / (divisor if abs(divisor) >= _NO_SUM else 1.0) for weight in weights]
 
 
 def moved(arrays: Sequence[Array], weights: Sequence[float]) -> Array:

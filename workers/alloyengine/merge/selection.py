@@ -6,8 +6,9 @@ selection", 1975). 16-bit numbers are often equal: of those equal to the value, 
 tensor's order are taken, so that exactly k are, whatever the size of the blocks.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,26 +18,25 @@ from alloyengine.merge.declare import Array, Block, Tensors
 Score = Callable[[Block], list[Array]]
 _MARGIN = 0.005  # of all ranks, to either side of the sample's guess
 _DEVIATIONS = 4
-_SMALL = 1 << 16  # so many elements are simply all looked at
+_SAMPLE = 1 << 17  # more tells no more
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Separates the largest scores: those above `value`, and some of those equal to it."""
+    """Separates the largest scores: those above `value`, and the first of those equal to it."""
 
     value: float
-    equals: dict[int, int] = field(default_factory=dict)  # by block (its row): how many are in
+    row: int = -1  # of the last block in which equal ones are in: all of them in those before,
+    equals: int = 0  # so many in this one
 
     def largest(self, scores: Array, row: int, xp: Any) -> Array:
         """Which scores of the block that begins in `row` are among the largest: bool."""
-        wanted = self.equals.get(row, 0)
-        if not wanted:
-            return scores > self.value
-        mask = scores >= self.value
-        equal = xp.nonzero((scores == self.value).reshape(-1))
-        extra = (equal[0] if xp is np else equal[:, 0])[wanted:]
-        if len(extra):
-            mask.reshape(-1)[extra] = False
+        if row < self.row:
+            return scores >= self.value
+        mask = scores > self.value
+        if row == self.row:
+            found = xp.nonzero((scores == self.value).reshape(-1))
+            mask.reshape(-1)[(found[0] if xp is np else found[:, 0])[: self.equals]] = True
         return mask
 
 
@@ -47,16 +47,38 @@ EVERYTHING = Cut(-1.0)
 
 def cuts(tensors: Tensors, score: Score, counts: Sequence[int]) -> list[Cut]:
     """For each array that `score` makes of a block, the cut that keeps so many of its elements."""
-    rows, columns = tensors.shape
-    size = rows * columns
+    size = tensors.shape[0] * tensors.shape[1]
+    found = [EVERYTHING if count >= size else NOTHING for count in counts]
     open_ = [number for number, count in enumerate(counts) if 0 < count < size]
     if not open_:
-        return [EVERYTHING if count >= size else NOTHING for count in counts]
-    found = _found(tensors, score, {number: counts[number] for number in open_}, size)
-    return [
-        found.get(number) or (EVERYTHING if count >= size else NOTHING)
-        for number, count in enumerate(counts)
-    ]
+        return found
+    samples = _samples(tensors, score, open_)
+    ranges = {n: _Range(counts[n], size, samples[n]) for n in open_}
+    while ranges:
+        brackets = {number: range_.bracket() for number, range_ in ranges.items()}
+        looks = tensors.each(partial(_look, score, brackets))
+        for number, bracket in brackets.items():
+            result = ranges[number].settled(bracket, [look[number] for look in looks])
+            if isinstance(result, Cut):
+                found[number] = result
+                del ranges[number]
+            else:
+                ranges[number] = result
+    return found
+
+
+def _samples(tensors: Tensors, score: Score, numbers: Sequence[int]) -> dict[int, np.ndarray]:
+    def look(block: Block) -> list[np.ndarray]:
+        scores = score(block)
+        return [_host(scores[number], block.xp).reshape(-1) for number in numbers]
+
+    parts = zip(*tensors.sample(look), strict=True)
+    return {n: _thinned(np.concatenate(part)) for n, part in zip(numbers, parts, strict=True)}
+
+
+def _thinned(sample: np.ndarray) -> np.ndarray:
+    """By an odd step, which visits all columns."""
+    return sample[:: max(1, len(sample) // _SAMPLE) | 1]
 
 
 @dataclass(frozen=True)
@@ -71,58 +93,20 @@ class _Look:
 
     row: int
     above: int  # larger than the bracket
-    inside: np.ndarray
+    high: int  # equal to its upper end
+    inside: np.ndarray  # strictly between its ends
+    low: int  # equal to its lower end
 
 
-def _found(tensors: Tensors, score: Score, counts: dict[int, int], size: int) -> dict[int, Cut]:
-    brackets = _brackets(tensors, score, counts, size)
-    found: dict[int, Cut] = {}
-    while brackets:
-        looks = tensors.each(lambda block: _look(block, score(block), dict(brackets)))
-        for number in list(brackets):
-            cut = _cut([look[number] for look in looks], counts[number], brackets[number])
-            if isinstance(cut, Cut):
-                found[number] = cut
-                del brackets[number]
-            else:
-                brackets[number] = cut
-    return found
-
-
-def _brackets(
-    tensors: Tensors, score: Score, counts: dict[int, int], size: int
-) -> dict[int, _Bracket]:
-    samples = tensors.sample(lambda block: [_host(array, block.xp) for array in score(block)])
-    found = {}
-    for number, count in counts.items():
-        sample = np.concatenate([arrays[number].reshape(-1) for arrays in samples])
-        found[number] = _bracket(sample, count / size, len(sample) == size)
-    return found
-
-
-def _bracket(sample: np.ndarray, share: float, whole: bool) -> _Bracket:
-    count = len(sample)
-    rank = share * count  # from the top
-    margin = 0 if whole else _DEVIATIONS * np.sqrt(count * share * (1 - share)) + _MARGIN * count
-    high, low = int(np.floor(rank - margin)) - 1, int(np.ceil(rank + margin))
-    top = float("inf") if high < 0 else kth_smallest(sample, count - 1 - high)
-    bottom = -1.0 if low > count - 1 else kth_smallest(sample, count - 1 - low)
-    return _Bracket(bottom, top)
-
-
-def kth_smallest(values: np.ndarray, rank: int) -> float:
-    """Counted from 0. (numpy's partition is vectorised for one rank at a time only.)"""
-    return float(np.partition(values, rank)[rank])
-
-
-def _look(block: Block, scores: list[Array], brackets: dict[int, _Bracket]) -> dict[int, _Look]:
-    looks = {}
+def _look(score: Score, brackets: Mapping[int, _Bracket], block: Block) -> dict[int, _Look]:
+    scores, count, looks = score(block), block.xp.count_nonzero, {}
     for number, bracket in brackets.items():
         array = scores[number].reshape(-1)
-        above, least = array > bracket.high, array >= bracket.low
-        least ^= above
-        inside = _host(array[least], block.xp)
-        looks[number] = _Look(block.row, int(block.xp.count_nonzero(above)), inside)
+        inside, beyond = array < bracket.high, array > bracket.low
+        above, reaching = int(count(array > bracket.high)), int(count(array >= bracket.low))
+        high, low = len(array) - above - int(count(inside)), reaching - int(count(beyond))
+        inside &= beyond
+        looks[number] = _Look(block.row, above, high, _host(array[inside], block.xp), low)
     return looks
 
 
@@ -130,21 +114,61 @@ def _host(array: Array, xp: Any) -> np.ndarray:
     return np.asarray(array if xp is np else array.cpu())
 
 
-def _cut(looks: list[_Look], count: int, bracket: _Bracket) -> Cut | _Bracket:
-    """The cut, or a wider bracket when the value lies outside of this one."""
-    above = sum(look.above for look in looks)
-    inside = np.concatenate([look.inside for look in looks])
-    rank = count - above
-    if rank <= 0:
-        return _Bracket(bracket.high, float("inf"))
-    if rank > len(inside):
-        return _Bracket(-1.0, bracket.low)
-    value = kth_smallest(inside, len(inside) - rank)
-    left = rank - int(np.count_nonzero(inside > value))
-    equals = {}
-    for look in looks:
-        here = min(left, int(np.count_nonzero(look.inside == value)))
-        if here:
-            equals[look.row] = here
-            left -= here
-    return Cut(value, equals)
+@dataclass(frozen=True)
+class _Range:
+    """Where the value can be: strictly between `low` and `high`."""
+
+    count: int  # so many of all are to be kept
+    size: int  # so many are in the range
+    sample: np.ndarray
+    above: int = 0  # so many are above the range
+    low: float = -1.0
+    high: float = float("inf")
+
+    def bracket(self) -> _Bracket:
+        """A part of the range, or its ends, that holds the value by the sample's word."""
+        known = self.sample[(self.sample > self.low) & (self.sample < self.high)]
+        count, share = len(known), (self.count - self.above) / self.size
+        exact = count == self.size
+        margin = 0.0 if exact else _DEVIATIONS * (count * share * (1 - share)) ** 0.5
+        margin += 0.0 if exact else _MARGIN * count
+        top, bottom = int(share * count - margin) - 1, int(np.ceil(share * count + margin))
+        high = self.high if top < 0 else kth_smallest(known, count - 1 - top)
+        low = self.low if bottom > count - 1 else kth_smallest(known, count - 1 - bottom)
+        return _Bracket(low, high)
+
+    def settled(self, bracket: _Bracket, looks: Sequence[_Look]) -> "Cut | _Range":
+        """The cut, or a smaller range when the value lies outside of the bracket."""
+        above = sum(look.above for look in looks)
+        if above >= self.count:
+            return replace(self, size=above - self.above, low=bracket.high)
+        rank, equals = self.count - above, [look.high for look in looks]
+        if rank <= sum(equals):
+            return _cut(bracket.high, rank, equals, looks)
+        rank -= sum(equals)
+        inside = np.concatenate([look.inside for look in looks])
+        if rank <= len(inside):
+            value = kth_smallest(inside, len(inside) - rank)
+            rank -= int(np.count_nonzero(inside > value))
+            equals = [int(np.count_nonzero(look.inside == value)) for look in looks]
+            return _cut(value, rank, equals, looks)
+        rank, equals = rank - len(inside), [look.low for look in looks]
+        if rank <= sum(equals):
+            return _cut(bracket.low, rank, equals, looks)
+        reached = self.count - rank + sum(equals)
+        left = self.size - (reached - self.above)
+        return replace(self, size=left, above=reached, high=bracket.low)
+
+
+def _cut(value: float, rank: int, equals: Sequence[int], looks: Sequence[_Look]) -> Cut:
+    """Ends with the rank-th of those equal to the value, in the order of the blocks."""
+    for equal, look in zip(equals, looks, strict=True):
+        if rank <= equal:
+            return Cut(value, look.row, rank)
+        rank -= equal
+    raise ValueError("fewer are equal than were counted")
+
+
+def kth_smallest(values: np.ndarray, rank: int) -> float:
+    """Counted from 0. (numpy's partition is vectorised for one rank at a time only.)"""
+    return float(np.partition(values, rank)[rank])

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from alloyengine.errors import InputError
-from alloyengine.merge.chance import SPAN, chosen, halves, key_of
+from alloyengine.merge.chance import another, below, chosen, halves, key_of
 from alloyengine.merge.consensus import floats
 from alloyengine.merge.declare import Array, Block, Settings, Tensors
 from alloyengine.merge.gram import differences, dot, summed, total
 from alloyengine.merge.selection import cuts
 
 _NO_NORM = 1e-7  # a smaller L1 norm is not rescaled
-_NO_SLOPE = 1e-9
+_SECOND = 1 << 32  # of a model's keys
 
 Mask = Callable[[Block, int, Array], Array | None]
 """Of a block, a model's number and its change: what is kept (bool), or None for everything."""
@@ -33,15 +33,14 @@ class Sparse:
     mask: Mask
     scales: Sequence[float]
 
-    def apply(self, block: Block) -> list[Array]:
-        """Every model's change in this block, thinned and rescaled."""
+    def apply(self, block: Block, weights: Sequence[float]) -> list[Array]:
+        """Every model's change in this block: thinned, rescaled and weighed."""
         deltas = differences(block)
-        for number, (delta, scale) in enumerate(zip(deltas, self.scales, strict=True)):
+        for number, delta in enumerate(deltas):
             kept = self.mask(block, number, delta)
             if kept is not None:
                 delta *= kept
-            if scale != 1:
-                delta *= scale
+            delta *= self.scales[number] * weights[number]
         return deltas
 
 
@@ -73,16 +72,20 @@ def without_outliers(tensors: Tensors, settings: Settings) -> Sparse:
         _crumbs(size, density, gamma)
         for density, gamma in zip(settings.each("density"), settings.each("gamma"), strict=True)
     ]
-    dropped = cuts(tensors, _magnitudes, [top for top, _ in wanted])
-    reached = cuts(tensors, _magnitudes, [reach for _, reach in wanted])
+    found = cuts(
+        tensors,
+        lambda block: _magnitudes(block) * 2,
+        [*(top for top, _ in wanted), *(reach for _, reach in wanted)],
+    )
 
     def mask(block: Block, number: int, delta: Array) -> Array | None:
         top, reach = wanted[number]
         if (top, reach) == (0, size):
             return None
         scores = abs(delta)
-        kept = reached[number].largest(scores, block.row, block.xp)
-        kept ^= dropped[number].largest(scores, block.row, block.xp)
+        kept = found[len(wanted) + number].largest(scores, block.row, block.xp)
+        if top:
+            kept ^= found[number].largest(scores, block.row, block.xp)
         return kept
 
     return _rescaled(tensors, settings, mask)
@@ -114,53 +117,45 @@ def by_rank(tensors: Tensors, settings: Settings) -> Sparse:
     """With a probability that grows with the rank in the row, from density - epsilon to + epsilon."""
     chances = list(zip(settings.each("density"), settings.each("epsilon"), strict=True))
     for density, epsilon in chances:
-        if 0 < density < 1 and not 0 < density - abs(epsilon) <= density + abs(epsilon) < 1:
+        if 0 < density < 1 and not 0 < density - epsilon <= density + epsilon < 1:
             raise InputError(
                 "recipe_wrong",
                 f"recipe: density {density} ± epsilon {epsilon} leaves the range from 0 to 1.",
                 "Choose a smaller epsilon.",
             )
-    keys = [key_of(settings.key, number) for number in range(len(chances))]
+    keys = _keys(settings, len(chances))
 
     def draw(block: Block, number: int, delta: Array) -> Array | None:
         density, epsilon = chances[number]
         if density >= 1:
             return None
-        if density <= 0:
-            return chosen(0, 0, delta, 0, block.xp)
+        if density <= 0 or delta.shape[1] == 1:
+            return chosen(keys[number][0], block.start, delta, density, block.xp)
         return _ranked(delta, keys[number], block, density, epsilon)
 
     return _remembered(tensors, settings, draw)
 
 
-def _ranked(delta: Array, key: int, block: Block, density: float, epsilon: float) -> Array:
-    """Kept if the chance drawn is below the rank's: if the entry is no smaller than the one of the
-    rank from which on that chance suffices.
+def _ranked(
+    delta: Array, keys: tuple[int, int], block: Block, density: float, epsilon: float
+) -> Array:
+    """Kept with the lowest probability, dropped with one minus the highest; otherwise kept if it is
+    larger than another entry of its row: that adds what its rank is worth.
     """
-    xp, columns = block.xp, delta.shape[1]
-    drawn = halves(key, block.start, delta, xp)
-    if columns == 1:
-        return drawn < round(density * SPAN)
-    # drawn/SPAN < low + 2ε·rank/(columns - 1)  <=>  rank > (drawn/SPAN - low)·(columns - 1)/2ε
-    rank = floats(drawn, xp)
-    rank -= (density - epsilon) * SPAN
-    rank *= (columns - 1) / (2 * max(epsilon, _NO_SLOPE) * SPAN)
-    kept = abs(delta) >= _of_rank(abs(delta), rank, xp)
-    kept |= rank < 0
-    kept &= rank < columns - 1
+    xp = block.xp
+    drawn = halves(keys[0], block.start, delta, xp)
+    kept = another(abs(delta), keys[1], block.start, xp)
+    kept &= below(drawn, density + epsilon)
+    kept |= below(drawn, density - epsilon)
     return kept
 
 
-def _of_rank(sizes: Array, rank: Array, xp: Any) -> Array:
-    """For each entry the size that has the next rank above the given one in its row."""
-    columns = sizes.shape[1]
-    if xp is not np:
-        place = rank.clip(0, columns - 2).to(xp.int64) + 1
-        return xp.gather(xp.sort(sizes, dim=1).values, 1, place)
-    place = np.clip(rank, 0, columns - 2).astype(np.int32)
-    place += np.arange(1, place.size, columns, dtype=np.int32)[:, None]
-    sizes.sort(axis=1)
-    return sizes.reshape(-1).take(place)
+def _keys(settings: Settings, models: int) -> list[tuple[int, int]]:
+    """Two for each model."""
+    return [
+        (key_of(settings.key, model), key_of(settings.key, model + _SECOND))
+        for model in range(models)
+    ]
 
 
 def _magnitudes(block: Block) -> list[Array]:

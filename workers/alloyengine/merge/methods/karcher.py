@@ -12,6 +12,8 @@ from alloyengine.merge.gram import gram, weighted_sum
 
 def measure(tensors: Tensors, settings: Settings) -> list[float]:
     """The weight of each model in the mean, at the models' mean length."""
+    if len(settings.own) == 1:
+        return [1.0]
     products = gram(tensors)
     lengths = np.sqrt(products.diagonal())
     tol = settings.shared["tol"]

@@ -9,6 +9,8 @@ from alloyengine.errors import InputError
 from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
 from alloyengine.merge.gram import gram, moved, weighted_sum
 
+_NO_SUM = 1e-8
+
 
 def measure(tensors: Tensors, settings: Settings) -> list[float]:
     """The models' weights. InputError when the directions cancel each other out."""
@@ -20,7 +22,7 @@ def measure(tensors: Tensors, settings: Settings) -> list[float]:
     products = gram(tensors, deltas=_has_base(settings))
     lengths = products.diagonal() ** 0.5
     units = [weight / (length + eps) for weight, length in zip(weights, lengths, strict=True)]
-    size = float(units @ products @ units) ** 0.5
+    size = max(0.0, float(units @ products @ units)) ** 0.5
     if size < eps:
         return _opposite(weights)
     mean = float(lengths @ weights)
@@ -28,7 +30,7 @@ def measure(tensors: Tensors, settings: Settings) -> list[float]:
 
 
 def _normalized(weights: list[float]) -> list[float]:
-    if not sum(weights):
+    if abs(sum(weights)) < _NO_SUM:
         raise InputError(
             "recipe_wrong",
             "recipe: multislerp: the weights sum to 0 and can't be normalized.",

@@ -5,9 +5,9 @@ the entries that disagree with the majority's sign, if the method asks for conse
 by the weights that took part, if `normalize`; times lambda; plus base.
 """
 
-from alloyengine.merge.consensus import agreeing, total_of
+from alloyengine.merge.consensus import agreeing, never_zero, total_of
 from alloyengine.merge.declare import Array, Block, Method, Settings
-from alloyengine.merge.gram import weighted_sum
+from alloyengine.merge.gram import divided
 from alloyengine.merge.sparsify import (
     Sparse,
     Sparsify,
@@ -21,11 +21,12 @@ from alloyengine.spec.methods import MergeMethod
 
 def add_up(block: Block, settings: Settings, sparse: Sparse) -> Array:
     """base + λ Σ wᵢδᵢ, the sum divided by Σ wᵢ when `normalize` is on."""
-    weights = settings.each("weight")
-    divisor = sum(weights) if settings.shared["normalize"] else 1.0
-    scale = settings.shared["lambda"] / (divisor if abs(divisor) >= 1e-8 else 1.0)
-    base = block.arrays[0]
-    base += weighted_sum(sparse.apply(block), [weight * scale for weight in weights])
+    weights = divided(settings.each("weight"), settings.shared["normalize"])
+    base, scale = block.arrays[0], settings.shared["lambda"]
+    total, *others = sparse.apply(block, [weight * scale for weight in weights])
+    for change in others:
+        total += change
+    base += total
     return base
 
 
@@ -34,14 +35,11 @@ def by_consensus(block: Block, settings: Settings, sparse: Sparse) -> Array:
     as positive); `normalize` divides by the weights of those.
     """
     weights = settings.each("weight")
-    base, changes = block.arrays[0], sparse.apply(block)
-    for change, weight in zip(changes, weights, strict=True):
-        change *= weight
+    base, changes = block.arrays[0], sparse.apply(block, weights)
     shares = weights if settings.shared["normalize"] else None
     total, divisor = agreeing(changes, total_of(changes), shares, block.xp)
     if divisor is not None:
-        divisor += divisor == 0
-        total /= divisor
+        total /= never_zero(divisor, weights)
     if settings.shared["lambda"] != 1:
         total *= settings.shared["lambda"]
     base += total

@@ -1,8 +1,10 @@
 /** The page of one job, live. */
 
+import { readInterference } from "../charts/interference";
 import { readSnr } from "../charts/snr";
 import type { Curves } from "../job/curves";
 import { HeatMap } from "../job/heatmap";
+import { InterferenceMap } from "../job/interference";
 import { Log } from "../job/log";
 import { gathered, refresh } from "../job/parts";
 import { showProgress, tick } from "../job/progress";
@@ -20,16 +22,11 @@ async function begin(page: HTMLElement): Promise<() => void> {
   const names = JSON.parse(page.dataset.names ?? "{}") as Record<string, string>;
   const log = new Log(page.querySelector<HTMLElement>("#log")!, names);
   const curves = await curvesOn(page);
-  const mapCard = page.querySelector<HTMLElement>("#snr");
-  const map = mapCard && new HeatMap(mapCard);
-
-  async function loadMap(): Promise<void> {
-    const report = map && readSnr(await ask(`${api}/reports/snr`));
-    if (report) map.show(report);
-  }
+  const maps = mapsOn(page, api, names);
 
   if (page.dataset.finished === "true") {
-    await Promise.all([loadMap(), loadCurves(curves, api)]);
+    const loading = Object.values(maps).map((load) => load());
+    await Promise.all([...loading, loadCurves(curves, api)]);
     return () => {};
   }
   const stopTicking = tick();
@@ -45,7 +42,7 @@ async function begin(page: HTMLElement): Promise<() => void> {
       for (const { name, step, value } of news.points) curves?.add(name, step, value);
     },
     report: (news) => {
-      if (news.name === "snr") void loadMap();
+      void maps[news.name]?.();
     },
     end: update,
     connected: (yes) => page.classList.toggle("offline", !yes),
@@ -54,6 +51,32 @@ async function begin(page: HTMLElement): Promise<() => void> {
     stopTicking();
     stopFollowing();
   };
+}
+
+/** How to load each report that the page has a place for, by its name. */
+function mapsOn(
+  page: HTMLElement,
+  api: string,
+  names: Record<string, string>,
+): Record<string, () => Promise<void>> {
+  const found: Record<string, () => Promise<void>> = {};
+  const snrCard = page.querySelector<HTMLElement>("#snr");
+  const meetingCard = page.querySelector<HTMLElement>("#interference");
+  if (snrCard) {
+    const map = new HeatMap(snrCard);
+    found.snr = async () => {
+      const report = readSnr(await ask(`${api}/reports/snr`));
+      if (report) map.show(report);
+    };
+  }
+  if (meetingCard) {
+    const map = new InterferenceMap(meetingCard, names);
+    found.interference = async () => {
+      const report = readInterference(await ask(`${api}/reports/interference`));
+      if (report) map.show(report);
+    };
+  }
+  return found;
 }
 
 /** The chart library is fetched only where there is a curve. */

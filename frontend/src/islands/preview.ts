@@ -1,4 +1,4 @@
-/** The spec that the form would send, kept up to date while somebody types. */
+/** What is known of the job that the form would make, kept up to date while somebody types. */
 
 import { csrfToken } from "../http";
 import { gathered } from "../job/parts";
@@ -21,12 +21,33 @@ export function mount(place: HTMLElement): () => void {
       headers: { "X-CSRFToken": csrfToken() },
       signal: leaving.signal,
     });
-    if (answer.ok && !answer.redirected) place.innerHTML = await answer.text();
+    if (answer.ok && !answer.redirected) show(place, await answer.text());
   }
 
   const ask = gathered(update, PAUSE);
   for (const name of ["input", "change", "htmx:afterSettle"]) {
     frame?.addEventListener(name, ask, { signal: leaving.signal });
   }
+  place.addEventListener("click", goTo, { signal: leaving.signal });
   return () => leaving.abort();
+}
+
+/** Only what has changed is replaced, so that nothing is read out twice and nothing scrolls. */
+function show(place: HTMLElement, text: string): void {
+  const fresh = new DOMParser().parseFromString(text, "text/html");
+  for (const part of place.querySelectorAll<HTMLElement>("[data-live]")) {
+    const found = fresh.getElementById(part.id);
+    if (found && found.innerHTML !== part.innerHTML) part.replaceChildren(...found.childNodes);
+  }
+  document.dispatchEvent(new CustomEvent("alloy:examined"));
+}
+
+/** From a finding to the input, or to the line of the recipe, that it is about. */
+function goTo(event: Event): void {
+  const link = (event.target as Element).closest<HTMLAnchorElement>("a[data-goto]");
+  if (!link) return;
+  event.preventDefault();
+  const line = Number(link.dataset.goto);
+  if (line) document.dispatchEvent(new CustomEvent("alloy:goto", { detail: line }));
+  else document.getElementById(link.hash.slice(1))?.focus();
 }

@@ -74,10 +74,9 @@ def _examined(form: JobForm, report: Report, text: str = "") -> Examination:
 
 def _report(principal: Principal, spec: Any) -> Report:
     try:
-        check.check(principal, spec)
+        return check.examine(principal, spec)
     except Problem as problem:
         return Report(findings=_errors(problem.errors))
-    return Report(findings=[])
 
 
 def _errors(faults: Iterable[FieldError]) -> Sequence[Finding]:

@@ -10,18 +10,21 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from pydantic import ValidationError
 
+from alloyengine.spec.interference import REPORT, compared_in
 from alloyengine.spec.job import job_spec
+from alloyengine.spec.merge import MergeSpec
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import versions
 from alloyworks.catalog.models import ModelVersion
 from alloyworks.jobs.models import Job, JobInput
 from alloyworks.jobs.states import CANCELLED, FAILED, UNFINISHED
 from alloyworks.web import choices
+from alloyworks.web.forms.recipe import lean, written
 from alloyworks.web.job_log import lines_of
 from alloyworks.web.scores import Figure, Head, Table, table_of
 
 LOG_LINES = 500  # on the page as it comes; the rest by the stream or as a file
-ROLES = {"base_model": "Base", "dataset": "Dataset"}
+ROLES = {"base_model": "Base", "tokenizer_source": "Vocabulary", "dataset": "Dataset"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ def context_of(principal: Principal, job: Job) -> dict[str, Any]:
         "lines": lines_of(job, names, LOG_LINES),
         "spec_yaml": yaml.safe_dump(spec, sort_keys=False, allow_unicode=True),
         "spec_json": json.dumps(spec, indent=2, ensure_ascii=False),
+        "recipe_yaml": _recipe(principal, job, spec),
+        "meets": _meets(job),
         "model": _model(job),
         "scores": _scores(job, inputs),
         "compare": _compared(inputs),
@@ -89,6 +94,23 @@ def _in_order(job: Job) -> dict[str, Any]:
     except ValidationError:
         found: dict[str, Any] = job.spec
         return found
+
+
+def _recipe(principal: Principal, job: Job, spec: dict[str, Any]) -> str:
+    """Of a merge, with names in place of ids: as the form takes it."""
+    return written(lean(spec), principal) if job.kind == "merge" else ""
+
+
+def _meets(job: Job) -> bool:
+    """Whether there is, or will be, a map of how the models of a merge meet."""
+    if REPORT in job.reports:
+        return True
+    if job.kind != "merge" or job.state not in UNFINISHED:
+        return False
+    try:
+        return bool(compared_in(MergeSpec.model_validate(job.spec)))
+    except ValidationError:
+        return False
 
 
 def _input(entry: JobInput, loc: tuple[str | int, ...]) -> Input:

@@ -5,6 +5,7 @@ from alloyengine.checkpoint.remote import RemoteModel
 from alloyengine.checkpoint.remote_blocks import Blocks
 from alloyengine.checkpoint.sink_upload import Upload
 from alloyengine.errors import Stopped
+from alloyengine.merge.meeting import tell_meeting
 from alloyengine.merge.run import run
 from alloyengine.report import Reporter
 from alloyengine.runner.asking import Agent
@@ -28,5 +29,6 @@ def merge(spec: MergeSpec, work: Work, agent: Agent, report: Reporter) -> Done:
         upload = Upload(work.out, agent.plan, check)
         result = run(spec, models, upload, report)
         sent = sum(file.size for file in upload.files)
+        tell_meeting(spec, models, report)
         report.log(f"Read {blocks.fetched:,} bytes of weights from storage, sent {sent:,} there.")
     return Done(result=result, files=upload.files, parts=upload.parts)

@@ -47,7 +47,7 @@ class MergeForm(JobForm):
         form, found = cls(principal, {"name": text_of(spec.get("name"))}), lean(dict(spec))
         recipe = spread(found["recipe"])
         if found.get("stages") or unshown(recipe):
-            form.yaml = written(dict(spec), principal)
+            form.yaml = written(found, principal)
         else:
             form._fill(recipe)
         return form

@@ -74,7 +74,8 @@ def lean(spec: dict[str, Any]) -> dict[str, Any]:
         read = MergeSpec.model_validate(spec)
     except ValidationError:
         return spec
-    return read.model_dump(mode="json", exclude_defaults=True, exclude={"kind", "version"})
+    told = read.model_dump(mode="json", exclude_defaults=True, exclude={"kind", "version"})
+    return {name: _plain(value) for name, value in told.items()}
 
 
 def with_names(spec: dict[str, Any], principal: Principal) -> list[dict[str, Any]]:
@@ -86,7 +87,19 @@ def with_names(spec: dict[str, Any], principal: Principal) -> list[dict[str, Any
 
 def written(spec: dict[str, Any], principal: Principal) -> str:
     """The recipe of a job spec as text."""
-    return yaml_text.written(with_names(lean(spec), principal))
+    return yaml_text.written(with_names(spec, principal))
+
+
+def _plain(value: Any) -> Any:
+    """Whole numbers as people write them."""
+    match value:
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list():
+            return [_plain(item) for item in value]
+        case float() if value.is_integer():
+            return int(value)
+    return value
 
 
 def _id(name: str, stages: set[str], known: ModelNames) -> str:

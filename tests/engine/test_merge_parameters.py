@@ -6,7 +6,7 @@ from alloyengine.errors import InputError
 from alloyengine.merge.declare import Settings
 from alloyengine.merge.lineup import lineup
 from alloyengine.merge.methods import METHODS
-from alloyengine.merge.parameters import check_names, method_for, settings_for
+from alloyengine.merge.parameters import check_given, method_for, settings_for
 from alloyengine.merge.recipe import parse
 from alloyengine.merge.run import open_members
 from tests.engine.tiny import tiny_llama
@@ -125,7 +125,7 @@ def test_a_value_out_of_bounds_is_refused(models: dict[str, Path]):
 def test_a_misspelt_parameter_gets_a_suggestion():
     recipe = parse("merge_method: linear\nmodels: [{model: a, parameters: {wieght: 1}}]")
     with pytest.raises(InputError, match=r"models\.0\.parameters\.wieght.*Did you mean 'weight'"):
-        check_names(recipe)
+        check_given(recipe)
 
 
 def test_the_seed_gives_every_tensor_its_key(models: dict[str, Path]):

@@ -115,6 +115,6 @@ models: [{model: middle, parameters: {weight: 1}}, {model: base, parameters: {we
 
 
 def test_modules_that_the_model_lacks_are_named(three_llamas: dict[str, Path], tmp_path: Path):
-    text = "{merge_method: linear, modules: {vision: {models: [{model: first}]}}}"
+    text = "{merge_method: linear, modules: {vision: {models: [{model: first, parameters: {weight: 1}}]}}}"
     with pytest.raises(InputError, match=r"modules\.vision: first has no such module"):
         run(MergeSpec(recipe=parse(text)), three_llamas, tmp_path / "out", Silent())

@@ -11,7 +11,8 @@ from hashlib import blake2b
 from alloyengine.errors import InputError
 from alloyengine.merge.declare import Method, Settings
 from alloyengine.merge.lineup import Line, Role
-from alloyengine.merge.recipe import did_you_mean
+from alloyengine.spec.doctor.case import Case
+from alloyengine.spec.doctor.parameters import check_parameters
 from alloyengine.spec.merge import (
     Filtered,
     FilteredMethod,
@@ -20,7 +21,7 @@ from alloyengine.spec.merge import (
     Recipe,
     Value,
 )
-from alloyengine.spec.methods import DECLARATIONS, MergeMethod, Parameter
+from alloyengine.spec.methods import MergeMethod, Parameter
 
 
 def method_for(choice: MethodChoice, tensor: str) -> MergeMethod:
@@ -124,15 +125,11 @@ def _key(seed: int, tensor: str) -> int:
     return int.from_bytes(digest, "little")
 
 
-def check_names(recipe: Recipe) -> None:
-    """InputError when the recipe gives a parameter that none of its methods has."""
-    for group in recipe.groups():
-        known = {p.name for method in group.methods for p in DECLARATIONS[method].parameters}
-        named = " and ".join(dict.fromkeys(group.methods))
-        for place, given in group.parameters():
-            for name in given.keys() - known:
-                raise InputError(
-                    "recipe_wrong",
-                    f"recipe: {'.'.join(map(str, (*place, name)))}: {named} has no such parameter.",
-                    did_you_mean(name, sorted(known)),
-                )
+def check_given(recipe: Recipe) -> None:
+    """InputError when the recipe gives a parameter that none of its methods has, or one out of
+    bounds, or lacks one: the first of what the merge doctor says.
+    """
+    found = check_parameters(Case(recipe, (), {}, {}))
+    if wrong := next((finding for finding in found if finding.level == "error"), None):
+        place = ".".join(map(str, wrong.loc))
+        raise InputError("recipe_wrong", f"recipe: {place}: {wrong.what}", wrong.remedy)

@@ -14,7 +14,7 @@ from alloyengine.merge.fit import Fit
 from alloyengine.merge.lineup import Line, Lineup, Role, lineup
 from alloyengine.merge.members import Member
 from alloyengine.merge.methods import METHODS
-from alloyengine.merge.parameters import check_names, method_for, settings_for
+from alloyengine.merge.parameters import check_given, method_for, settings_for
 from alloyengine.merge.source import Rearranged, Source, Stored
 from alloyengine.merge.steps import Step, columns_of
 from alloyengine.spec.merge import Recipe
@@ -44,7 +44,7 @@ class Plan:
 
 def make_plan(recipe: Recipe, members: Mapping[str, Member]) -> Plan:
     """InputError when the models do not fit together or the recipe not the method."""
-    check_names(recipe)
+    check_given(recipe)
     found = lineup(recipe, members)
     like = members[found.like]
     vocabulary = _vocabulary(recipe, members)

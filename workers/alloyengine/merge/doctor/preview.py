@@ -7,40 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from alloyengine.merge.backend import Cpu
 from alloyengine.merge.doctor.kinship import Kinship, kinship
 from alloyengine.merge.members import Member
 from alloyengine.merge.plan import Plan
 from alloyengine.merge.steps import Step
+from alloyengine.spec.doctor import costs
 from alloyengine.spec.methods import MergeMethod
 
-# Nanoseconds for one element of one model, on one core of an AMD EPYC without AVX-512, measured on
-# matrices of a 1.1B model in bfloat16. Rows with less to do (small tensors, CPUs with more) differ.
-_COST: dict[MergeMethod, float] = {
-    "linear": 1.0,
-    "slerp": 1.8,
-    "nuslerp": 1.8,
-    "multislerp": 2.2,
-    "karcher": 1.8,
-    "task_arithmetic": 1.1,
-    "ties": 4.3,
-    "dare_ties": 3.5,
-    "dare_linear": 3.2,
-    "breadcrumbs": 4.7,
-    "breadcrumbs_ties": 5.2,
-    "della": 9.0,
-    "della_linear": 8.7,
-    "model_stock": 1.9,
-    "sce": 7.3,
-    "arcee_fusion": 3.9,
-    "nearswap": 1.7,
-    "ram": 1.7,
-    "ramplus_tl": 3.4,
-    "passthrough": 0.8,
-}
-_COPY, _WRITE = 0.4, 0.5  # for an element that is copied; for a byte that is written
-_START = 0.5  # seconds
-_FIXED = 60 << 20  # bytes of a process before it merges
+_COPY = 0.4  # nanoseconds for an element that is copied
 
 
 @dataclass(frozen=True)
@@ -87,7 +61,7 @@ def preview(plan: Plan, members: Mapping[str, Member], out: Path) -> Preview:
         parameters=sum(step.numel for step in plan.steps),
         size=sum(info.nbytes for info in plan.layout.values()),
         methods=Counter(step.method.name if step.method else "copy" for step in plan.steps),
-        seconds=_START + _seconds(plan.steps, plan) / cores,
+        seconds=costs.START + _seconds(plan.steps, plan) / cores,
         memory=_memory(plan.steps, cores),
         free=shutil.disk_usage(place).free,
         kinship=kinship(members),
@@ -95,12 +69,12 @@ def preview(plan: Plan, members: Mapping[str, Member], out: Path) -> Preview:
 
 
 def _seconds(steps: Sequence[Step], plan: Plan) -> float:
-    written = sum(info.nbytes for info in plan.layout.values()) * _WRITE
+    written = sum(info.nbytes for info in plan.layout.values()) * costs.WRITTEN
     return (written + sum(_nanoseconds(step) for step in steps)) / 1e9
 
 
 def _nanoseconds(step: Step) -> float:
-    each = _COST[step.method.name] * len(step.sources) if step.method else _COPY
+    each = costs.ELEMENT[step.method.name] * len(step.sources) if step.method else _COPY
     return step.numel * each
 
 
@@ -110,9 +84,9 @@ def _memory(steps: Sequence[Step], cores: int) -> int:
     """
     models = max((len(step.sources) for step in steps), default=1)
     largest = max((step.numel for step in steps), default=0)
-    chunk = Cpu.chunk * 4 * models + Cpu.block * 4 * (2 * models + 4)
+    chunk = costs.CHUNK * 4 * models + costs.BLOCK * 4 * (2 * models + 4)
     drawn = any(step.method and _draws(step.method.name) for step in steps)
-    return _FIXED + cores * chunk + (largest // 8 * models if drawn else 0)
+    return costs.FIXED + cores * chunk + (largest // 8 * models if drawn else 0)
 
 
 def _draws(method: MergeMethod) -> bool:

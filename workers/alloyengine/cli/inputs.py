@@ -27,7 +27,7 @@ def locate(reference: str, beside: Path, report: Reporter) -> Path:
 
 def _from_hub(name: str, revision: str, report: Reporter) -> Path:
     kept = _cache() / f"{name.replace('/', '--')}@{revision or 'main'}"
-    if (kept / "config.json").is_file():
+    if kept.is_dir():  # it gets its name when it is complete
         return kept
     from alloyengine.checkpoint.hub import download
 

@@ -60,7 +60,7 @@ class Adapted:
         if self.adapter.replaces(self.tensor):
             return lambda a, b: backend.load(self.adapter.replacement(self.tensor, a, b))
         read = self.weight.open(start, stop, backend)
-        return lambda a, b: read(a, b) + backend.load(self.adapter.rows(self.tensor, a, b))
+        return lambda a, b: self.adapter.adapted(self.tensor, a, read(a, b), backend.load)
 
 
 @dataclass(frozen=True)

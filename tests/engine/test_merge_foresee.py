@@ -1,5 +1,6 @@
 """What is known of a merge before it is made: its plan, its size, and how its models are related."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +87,34 @@ def test_a_base_that_is_none_is_told(family: Path):
 def test_unrelated_models_are_told(family: Path):
     told = foreseen(family, TASK.format(base="base", one="first", two="stranger"))
     assert "base and stranger have no common ancestor" in told
+
+
+def test_what_the_models_files_tell_is_said_with_its_place(family: Path):
+    (family / "second/README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
+    change(family / "base/config.json", rope_theta=1e4)
+    change(family / "second/config.json", rope_theta=5e5)
+    told = foreseen(family, TASK.format(base="base", one="first", two="second"))
+    assert "Warning: recipe.models.1.model: second" in told
+    assert "rope" in told.partition("tensors")[0]
+    assert "licence cc-by-nc-4.0 (non-commercial)" in told
+
+
+def test_a_finding_is_told_before_the_merge_is_refused(family: Path):
+    recipe = "merge_method: linear\nmodels: [{model: base}, {model: first}]"
+    (family / "recipe.yml").write_text(recipe)
+    result = invoke(merge, family / "recipe.yml", family / "out", "--dry-run")
+    told = " ".join(result.output.split())
+    assert "Error: recipe.models.0.parameters.weight: linear needs weight." in told
+    assert "Error: recipe.models.1.parameters.weight: linear needs weight." in told
+    assert result.exit_code != 0
+
+
+def test_models_are_named_as_they_are_written(family: Path):
+    (family / "first").rename(family / "[red]first")
+    told = foreseen(family, TASK.format(base="base", one="'[red]first'", two="second"))
+    assert "The licence of" in told
+    assert "[red]first" in told
+
+
+def change(path: Path, **entries: float) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))

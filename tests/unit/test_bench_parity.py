@@ -128,7 +128,8 @@ def test_every_method_has_a_judge_and_a_recipe():
 
 def test_every_method_but_those_judged_elsewhere_is_tried_on_large_matrices():
     known = {call.name: call.method for call in calls()}
-    elsewhere = {"arcee_fusion", "dare_linear", "dare_ties", "della", "della_linear"}
+    drawn = {"dare_linear", "dare_ties", "della", "della_linear"}
+    elsewhere = drawn | {"arcee_fusion"}  # whose threshold the peer draws in large tensors
 
     assert {known[name] for name in ON_LARGE} == set(METHODS) - elsewhere
 

@@ -195,7 +195,8 @@ def download(endpoint: str, repository: str, out: Path) -> str:
 
 
 def test_only_what_is_safe_and_needed_is_downloaded(llama: Path, tmp_path: Path):
-    for name in ("pytorch_model.bin", "modeling.py", "onnx/model.safetensors", "README.md"):
+    strange = ("pytorch_model.bin", "modeling.py", "onnx/model.safetensors", "notes.md")
+    for name in (*strange, "README.md", "LICENSE"):  # the last two tell the licence
         (llama / name).parent.mkdir(exist_ok=True)
         (llama / name).write_bytes(b"x")
 
@@ -203,7 +204,7 @@ def test_only_what_is_safe_and_needed_is_downloaded(llama: Path, tmp_path: Path)
         assert download(endpoint, "acme/tiny", tmp_path / "out") == COMMIT
 
     names = {path.name for path in (tmp_path / "out").iterdir() if path.is_file()}
-    assert names == {"model.safetensors", *COMPANIONS}
+    assert names == {"model.safetensors", "README.md", "LICENSE", *COMPANIONS}
     assert (tmp_path / "out" / COMPANIONS[0]).read_bytes() == (llama / COMPANIONS[0]).read_bytes()
 
 

@@ -104,6 +104,14 @@ def test_with_several_methods_the_parameters_of_each_are_known_and_needed() -> N
     assert found({**given, "parameters": {"density": 0.5, "t": 0.1}}) == {}
 
 
+def test_a_recipe_may_give_what_one_of_its_slices_needs() -> None:
+    given = slices(("a", 0, 11), ("b", 11, 22))
+    given["slices"][0] |= {"merge_method": "linear", "parameters": {"weight": 1}}
+
+    assert "parameter_unknown" not in found(given | {"parameters": {"scale": 0.5}})
+    assert "parameter_unknown" in found(given | {"parameters": {"density": 0.5}})
+
+
 def test_a_model_that_is_there_twice() -> None:
     finding = found(recipe("linear", "a", "b", "a"))["twice"]
 

@@ -26,6 +26,25 @@ def client(api: Api, world: World) -> Client:
     return api(world.owner)
 
 
+def merges(world: World) -> list[dict[str, Any]]:
+    """Of models, of slices, of modules, and in stages."""
+    base, tuned = str(world.base.id), str(world.tuned.id)
+    ties = world.merge("ties", tuned, base_model=base, parameters={"weight": 1, "density": [1, 0]})
+    piece = {
+        "sources": [{"model": base, "layer_range": [0, 9]}, {"model": tuned, "layer_range": [0, 9]}]
+    }
+    sliced = world.merge("slerp", models=[], slices=[piece], base_model=base, parameters={"t": 0.5})
+    tower = {"decoder": {"models": [{"model": f"{base}+{tuned}"}]}}
+    staged = world.merge("linear", "first", tuned, tokenizer_source="union")
+    return [
+        world.merge(),
+        ties,
+        sliced,
+        world.merge(models=[], modules=tower),
+        staged | {"stages": [world.merge()["recipe"] | {"name": "first"}]},
+    ]
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -59,10 +78,13 @@ def mangled(spec: Any) -> st.SearchStrategy[Any]:
 def test_no_spec_however_strange_is_a_fault_of_ours(
     client: Client, world: World, data: st.DataObject
 ) -> None:
-    spec = world.spec(data.draw(st.sampled_from(["train", "merge", "evaluate"])))
-    strange = data.draw(mangled(spec))
+    spec = data.draw(st.sampled_from([world.train(), world.evaluate(), *merges(world)]))
+    strange = json.dumps(data.draw(mangled(spec)))
 
-    answer = client.post(JOBS, json.dumps(strange), "application/json")
+    answer, examined = (
+        client.post(path, strange, "application/json") for path in (JOBS, f"{JOBS}/examine")
+    )
 
     assert answer.status_code in (201, 400, 422), (strange, answer.content)
+    assert examined.status_code in (200, 400, 422), (strange, examined.content)
     assert answer.status_code != 422 or all(error["remedy"] for error in answer.json()["errors"])

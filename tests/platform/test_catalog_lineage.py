@@ -47,6 +47,30 @@ def test_ancestors_and_descendants_are_found_and_siblings_are_not(acme: Principa
     assert ids(acme, merged) == {root.id, left.id, right.id, merged.id}
 
 
+def test_lines_of_descent_go_from_near_to_far(acme: Principal) -> None:
+    root = make_model(acme, name="root")
+    left, right = (make_model(acme, root, name=name) for name in ("left", "right"))
+    merged = make_model(acme, left, right, name="merged")
+
+    found = families.lines(acme, [merged, left])
+
+    assert found[left.id] == ("left v1", "root v1")
+    assert found[merged.id] in (
+        ("merged v1", "left v1", "right v1", "root v1"),
+        ("merged v1", "right v1", "left v1", "root v1"),
+    )
+
+
+def test_lines_of_descent_end_where_another_organisation_begins(
+    acme: Principal, charlie: Principal
+) -> None:
+    mine = make_model(acme, name="mine")
+    with scope(charlie.organisation.id, charlie.user.id):
+        make_model(charlie, name="theirs")
+
+        assert families.lines(charlie, [mine]) == {mine.id: ()}
+
+
 def test_a_node_says_what_it_is(acme: Principal) -> None:
     model = make_model(acme, name="elements", version=3, origin="merge")
 

@@ -88,5 +88,7 @@ def _ancestry(
     found = {reference: lines[model.id] for reference, model in models.items()}
     used = {name for line in found.values() for name in line[1:]}
     return {
-        reference: line for reference, line in found.items() if len(line) > 1 or line[0] in used
+        reference: line
+        for reference, line in found.items()
+        if len(line) > 1 or used.intersection(line)
     }

@@ -37,6 +37,8 @@ async function mountIsland(element: HTMLElement): Promise<void> {
 htmx.config.allowEval = false;
 htmx.config.includeIndicatorStyles = false;
 htmx.config.selfRequestsOnly = true;
+// Nor would it let a style that a script has set be copied from an old element to its new one.
+htmx.config.attributesToSettle = ["class", "width", "height"];
 
 htmx.onLoad((node) => {
   const content = node as HTMLElement;

@@ -1,5 +1,6 @@
 """The form of a merge: a recipe as rows of models, or as YAML; both show the same recipe."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
@@ -109,10 +110,11 @@ class MergeForm(JobForm):
         if self.yaml is None:
             return [self.method]
         try:
-            found = Text.read(self.yaml).documents
-        except Invalid:
-            return []
-        return list({method.name: method for method in _methods(found)}.values())
+            found = _methods(Text.read(self.yaml).documents)
+        except Invalid:  # somebody is in the middle of a line
+            names = re.findall(r"^merge_method: *(\w+)", self.yaml, re.MULTILINE)
+            found = _methods([{"merge_method": name} for name in names])
+        return list({method.name: method for method in found}.values())
 
     @property
     def method(self) -> Method:

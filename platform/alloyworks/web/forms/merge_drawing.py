@@ -80,6 +80,8 @@ def where(form: "MergeForm", loc: Sequence[str | int]) -> Where:
     """The input of a place in the spec, which has no rows that were left empty."""
     given = [i for i, row in enumerate(form.models) if row.get("model")]
     match list(loc):
+        case ["recipe", "models"]:
+            return Where("Models")
         case ["recipe", "models", int(entry), *path] if entry < len(given):
             number = given[entry]
             steps = ["parameters", path[1]] if path[:1] == ["parameters"] and path[1:] else path

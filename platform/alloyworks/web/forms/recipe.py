@@ -14,6 +14,7 @@ from alloyworks.web.forms import yaml_text
 from alloyworks.web.forms.model_names import ModelNames, Place, mapped, named
 
 PLACE = "recipe"
+FIRST = ("name", "merge_method", "base_model")
 RESULT = "Name every document but one, and use the named ones as models."
 
 
@@ -82,12 +83,17 @@ def with_names(spec: dict[str, Any], principal: Principal) -> list[dict[str, Any
     """The stages and the recipe, as documents, with names in place of ids."""
     known = ModelNames(principal)
     documents = [*spec.get("stages", ()), spec["recipe"]]
-    return [mapped(document, known.names_of, [])[0] for document in documents]
+    return [mapped(_in_order(document), known.names_of, [])[0] for document in documents]
 
 
 def written(spec: dict[str, Any], principal: Principal) -> str:
     """The recipe of a job spec as text."""
     return yaml_text.written(with_names(spec, principal))
+
+
+def _in_order(document: dict[str, Any]) -> dict[str, Any]:
+    """What says most comes first."""
+    return {name: document[name] for name in FIRST if name in document} | document
 
 
 def _plain(value: Any) -> Any:

@@ -63,8 +63,8 @@ class NewFolder:
         out = self.before
         partial = out.with_name(f"{out.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
         try:
+            partial.mkdir(parents=True)
             with ExitStack() as closing:
                 yield _Draft(partial, sizes, closing)
             _put_in_place(partial, out)

@@ -20,6 +20,7 @@ from alloyengine.merge.arrays import finite_bits
 from alloyengine.merge.backend import Backend
 from alloyengine.merge.declare import Block, T
 from alloyengine.merge.steps import Step
+from alloyengine.merge.workers import Workers
 from alloyengine.report import Reporter
 
 _PATIENCE = 0.2  # seconds between looks at whether to stop
@@ -38,11 +39,11 @@ def execute(
     threads = threads or len(os.sched_getaffinity(0))
     stop, done = Event(), SimpleQueue[Future[int]]()
     with ExitStack() as closing:
-        workers = closing.enter_context(ThreadPoolExecutor(threads, "merge"))
+        workers = closing.enter_context(Workers(threads))
         drivers = closing.enter_context(ThreadPoolExecutor(threads + 1, "tensor"))
         closing.callback(stop.set)  # the first thing on the way out: then both pools empty quickly
-        for step in steps:
-            passes = _Passes(step, backend, workers, stop)
+        for number, step in enumerate(steps):
+            passes = _Passes(number, step, backend, workers, stop)
             drivers.submit(_drive, passes, target).add_done_callback(done.put)
         _watch(done, len(steps), sum(step.numel for step in steps), report)
 
@@ -92,9 +93,10 @@ def _not_finite(step: Step) -> InputError:
 class _Passes:
     """`declare.Tensors` for a step: every pass reads the sources anew, chunk by chunk."""
 
+    number: int  # of the step
     step: Step
     backend: Backend
-    workers: ThreadPoolExecutor
+    workers: Workers
     stop: Event
 
     @property
@@ -112,7 +114,7 @@ class _Passes:
         self._map(partial(self._copy, target))
 
     def _map(self, work: Callable[[int, int], T]) -> list[T]:
-        futures = [self.workers.submit(work, *chunk) for chunk in self._chunks()]
+        futures = [self.workers.submit(self.number, work, *chunk) for chunk in self._chunks()]
         try:
             return [future.result() for future in futures]
         finally:

@@ -43,7 +43,11 @@ class Case:
     def recipe(self, models: Mapping[int, Path]) -> dict[str, Any]:
         """As mergekit's users write it: the base is named once and not listed again."""
         listed = [self._entry(models[number]) for number in self.numbers if number]
-        recipe = {"merge_method": self.method, "models": listed, "dtype": "bfloat16"}
+        recipe: dict[str, Any] = {
+            "merge_method": self.method,
+            "models": listed,
+            "dtype": "bfloat16",
+        }
         if self.base:
             recipe["base_model"] = str(models[0])
         if self.shared:

@@ -64,8 +64,11 @@ def _settings() -> Iterator[Case]:
     text = {"t": "1e-3"}
     near = _models({}, merge_method="nearswap", base_model="base", parameters=text)
     yield Case("nearswap: a number that YAML takes for a text", near)
-    listed = [{"model": "base"}, {"model": "a", "parameters": {"weight": 0.5, "density": 0.5}}]
-    again = {"merge_method": "ties", "base_model": "base", "models": listed, "dtype": "float32"}
+    entries: list[Recipe] = [
+        {"model": "base"},
+        {"model": "a", "parameters": {"weight": 0.5, "density": 0.5}},
+    ]
+    again = {"merge_method": "ties", "base_model": "base", "models": entries, "dtype": "float32"}
     yield Case("ties: the base listed among the models", again)
     bare = {"merge_method": "karcher", "models": [{"model": "base"}, {"model": "a"}]}
     yield Case("karcher: the base listed", again | bare)
@@ -134,11 +137,9 @@ def _odd() -> Iterator[Case]:
     near = {"merge_method": "nearswap", "base_model": "a", "parameters": {"t": 0.001}}
     yield Case("nearswap: the base listed last", pair | near)
     source = {"tokenizer_source": "base", "base_model": "padded", "merge_method": "linear"}
-    listed = {
-        "models": [{"model": name, "parameters": {"weight": 0.5}} for name in ("padded", "b")]
-    }
+    weighed = [{"model": model, "parameters": {"weight": 0.5}} for model in ("padded", "b")]
     name = "linear: vocabulary base, with rows beyond it"
-    yield Case(name, listed | source | {"dtype": "float32"}, families=["llama"])
+    yield Case(name, source | {"models": weighed, "dtype": "float32"}, families=["llama"])
 
 
 def _vocabularies() -> Iterator[Case]:

@@ -49,7 +49,7 @@ def unit(values: Floats) -> Floats:
 
 def softmax(values: Floats) -> Floats:
     raised = np.exp(values - values.max(-1, keepdims=True))
-    return raised / raised.sum(-1, keepdims=True)
+    return np.asarray(raised / raised.sum(-1, keepdims=True))
 
 
 def top(values: Floats, count: int) -> Mask:

@@ -62,7 +62,7 @@ def _figures(
         return {"ok": False, "at": refused[0]}
     mine_side, other = sides = [Side(answers) for answers in (mine, drawn)]
     changes = [_flat(values[name]) - _flat(values["base"]) for name in "abc"[: len(call.own)]]
-    far = abs(expectation(mine_side, other, sum(c**2 for c in changes)) - 1)
+    far = abs(expectation(mine_side, other, np.square(changes).sum(0)) - 1)
     wide = spread(mine_side, other)
     found: Figures = {"seeds": len(mine), "spread": round(wide, 4)}
     good = far <= OFF and abs(wide - 1) <= SPREAD_OFF

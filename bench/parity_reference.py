@@ -71,7 +71,7 @@ def multislerp(inputs: Inputs) -> Floats:
     mean = mean / norm(mean)
     tangent = add(weights, [end - np.sum(end * mean) * mean for end in units])
     length = norm(tangent) + eps
-    result = mean * np.cos(length) + tangent * np.sin(length) / length
+    result: Floats = mean * np.cos(length) + tangent * np.sin(length) / length
     result = result * float(np.dot(weights, norms))
     return result if inputs.base is None else inputs.origin + result
 
@@ -108,7 +108,8 @@ def model_stock(inputs: Inputs) -> Floats:
     ]
     cosine = np.mean(np.clip(cosines, -1, 1), axis=0)[:, None]
     t = count * cosine / (1 + (count - 1) * cosine)
-    return inputs.origin + (t * sum(changes) / count).reshape(shape)
+    moved: Floats = (t * sum(changes) / count).reshape(shape)
+    return inputs.origin + moved
 
 
 def sce(inputs: Inputs) -> Floats:
@@ -193,7 +194,7 @@ def _ram(inputs: Inputs, strengths: Sequence[float]) -> Floats:
     moved = np.abs(changes) > float(inputs.shared.get("epsilon", 1e-5))
     count = moved.sum(0)
     alone = add(strengths, changes * moved * (count == 1))
-    together = (changes * moved * (count > 1)).sum(0) / np.maximum(count, 1)
+    together: Floats = (changes * moved * (count > 1)).sum(0) / np.maximum(count, 1)
     return inputs.origin + alone + together
 
 

@@ -70,7 +70,7 @@ def theirs(
 ) -> list[Answer]:
     """All of them in one process, whose start takes several seconds."""
     folder.mkdir(parents=True)
-    orders = [
+    orders: list[dict[str, Any]] = [
         {
             "recipe": yaml.safe_dump(with_paths(recipe, models)),
             "out": str(folder / str(number)),

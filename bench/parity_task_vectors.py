@@ -45,7 +45,8 @@ class Family:
         if inputs.shared.get("normalize", self.normalize):
             divisor = add(weights, counted.astype(float))
             total = total / np.where(np.abs(divisor) < 1e-8, 1, divisor)
-        return inputs.origin + float(inputs.shared.get("lambda", 1.0)) * total
+        moved: Floats = float(inputs.shared.get("lambda", 1.0)) * total
+        return inputs.origin + moved
 
     def doubtful(self, inputs: Inputs) -> Mask:
         """Entries that may be taken either way: as large as the last that is kept, or of a sum

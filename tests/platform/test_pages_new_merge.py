@@ -8,9 +8,10 @@ import pytest
 import yaml
 from django.test import Client
 
-from alloyengine.spec.methods import PARAMETERS
+from alloyengine.spec.methods import DECLARATIONS, MergeMethod
 from alloyworks.accounts.principal import Principal
-from alloyworks.web.forms.methods import METHODS
+from alloyworks.web.forms.methods import GROUPED, METHODS
+from alloyworks.web.forms.recipe import lean
 from tests.platform.job_forms import (
     Fields,
     beside,
@@ -22,6 +23,7 @@ from tests.platform.job_forms import (
 from tests.platform.world import World
 
 BrowserOf = Callable[[Principal], Client]
+SHARED = "recipe.parameters"
 
 
 @pytest.fixture
@@ -39,15 +41,15 @@ class TestMerge:
         with world.scope():
             job = made(browser, "merge", merge_fields(world, name="both"))
 
-        assert job.spec["recipe"] == {
-            "merge_method": "linear",
-            "base_model": None,
-            "models": [
-                {"model": str(world.base.id), "parameters": {"weight": 0.3}},
-                {"model": str(world.tuned.id), "parameters": {"weight": 0.7}},
-            ],
-            "parameters": {},
-            "dtype": None,
+        assert lean(job.spec) == {
+            "name": "both",
+            "recipe": {
+                "merge_method": "linear",
+                "models": [
+                    {"model": str(world.base.id), "parameters": {"weight": 0.3}},
+                    {"model": str(world.tuned.id), "parameters": {"weight": 0.7}},
+                ],
+            },
         }
 
     def test_a_method_with_a_base_and_a_gradient(self, world: World, browser: Client) -> None:
@@ -141,12 +143,88 @@ class TestMerge:
 
         assert values_of(page.content.decode())["recipe.parameters.normalize"] == "false"
 
-    def test_the_words_of_methods_are_about_all_there_are(self) -> None:
-        assert METHODS.keys() == PARAMETERS.keys()
-        for name, method in METHODS.items():
-            declared = {p.name for p in PARAMETERS[name]}
-            assert {p.name for p in (*method.each, *method.shared)} == declared
-            assert all(p.help for p in (*method.each, *method.shared))
+    def test_a_switch_that_stays_as_it_is_is_not_said(self, world: World, browser: Client) -> None:
+        with world.scope():
+            job = made(browser, "merge", merge_fields(world, **{f"{SHARED}.normalize": "true"}))
+
+        assert job.spec["recipe"]["parameters"] == {}
+
+    def test_the_result_has_its_own_settings(self, world: World, browser: Client) -> None:
+        fields = {"recipe.tokenizer_source": "union", "recipe.chat_template": "chatml"}
+        with world.scope():
+            recipe = made(browser, "merge", merge_fields(world, **fields)).spec["recipe"]
+
+        assert (recipe["tokenizer_source"], recipe["chat_template"]) == ("union", "chatml")
+
+
+class TestMethods:
+    def test_every_method_stands_in_one_group(self) -> None:
+        grouped = [method.name for _, methods in GROUPED for method in methods]
+
+        assert sorted(grouped) == sorted(DECLARATIONS)
+
+    @pytest.mark.parametrize("name", DECLARATIONS)
+    def test_a_method_is_drawn_as_it_is_declared(
+        self, world: World, browser: Client, name: MergeMethod
+    ) -> None:
+        answer = browser.post("/jobs/new/merge/", merge_fields(world, name) | {"do": "refresh"})
+        page, declared = unescape(answer.content.decode()), DECLARATIONS[name]
+        inputs = values_of(page)
+
+        assert declared.summary in page
+        assert f'href="{declared.paper}"' in page or not declared.paper
+        assert ("recipe.base_model" in inputs) == (declared.base != "ignored")
+        for parameter in declared.parameters:
+            under = SHARED if parameter.scope == "global" else "recipe.models.0.parameters"
+            shown = f"{under}.{parameter.name}" in inputs
+            assert shown == (parameter.name != "int8_mask"), parameter.name
+
+    @pytest.mark.parametrize("name", DECLARATIONS)
+    def test_a_form_of_every_method_makes_a_job(
+        self, world: World, browser: Client, name: MergeMethod
+    ) -> None:
+        declared = DECLARATIONS[name]
+        with world.scope():
+            count = min(2, declared.most or 2)
+            models = [world.tuned, world.model()][:count]
+            rows = {f"recipe.models.{i}.model": str(m.id) for i, m in enumerate(models)}
+            weights = {f"recipe.models.{i}.parameters.weight": "0.5" for i in range(count)}
+            needed = {f"{SHARED}.t": "0.5"} if name in ("slerp", "nearswap") else {}
+            base = {"recipe.base_model": str(world.base.id)}
+            given = {"mode": "form", "recipe.merge_method": name} | rows | weights | needed | base
+            recipe = made(browser, "merge", given).spec["recipe"]
+
+        assert recipe["merge_method"] == name
+        assert (recipe["base_model"] is None) == (declared.base == "ignored")
+
+    def test_a_method_of_one_model_offers_no_second(self, world: World, browser: Client) -> None:
+        one = {"recipe.merge_method": "slerp", "do": "refresh"}
+        page = browser.post("/jobs/new/merge/", one).content.decode()
+
+        assert "recipe.models.0.model" in values_of(page)
+        assert "recipe.models.1.model" not in values_of(page)
+        assert 'id="add-model"' not in page
+
+    @pytest.mark.parametrize(
+        ("name", "label"),
+        [
+            ("dare_ties", "DARE TIES"),
+            ("task_arithmetic", "Task arithmetic"),
+            ("ramplus_tl", "RAM+ TL"),
+            ("model_stock", "Model stock"),
+        ],
+    )
+    def test_names_are_spelt_as_the_field_does(self, name: str, label: str) -> None:
+        assert METHODS[name].label == label
+
+    def test_methods_that_draw_take_a_seed(self, world: World, browser: Client) -> None:
+        fields = merge_fields(world, "dare_linear", **{"recipe.seed": "7"})
+        fields |= {"recipe.base_model": str(world.base.id), "recipe.models.0.model": ""}
+        with world.scope():
+            drawn = made(browser, "merge", fields)
+            plain = made(browser, "merge", fields | {"recipe.merge_method": "task_arithmetic"})
+
+        assert (drawn.spec["recipe"]["seed"], plain.spec["recipe"]["seed"]) == (7, 0)
 
 
 class TestYaml:
@@ -243,10 +321,10 @@ class TestYaml:
         assert str(secret.id) in by_id["yaml"]
 
     def test_what_rows_can_not_show_stays_yaml(self, world: World, browser: Client) -> None:
-        text = "merge_method: linear\nmodels: [{model: base}]\ntokenizer_source: base"
+        text = "merge_method: linear\nmodels: [{model: base}]\nout_dtype: float16"
         page = browser.post("/jobs/new/merge/", {"mode": "yaml", "yaml": text, "do": "form"})
 
-        assert "Rows can't show what tokenizer_source says here." in beside(page)["yaml"]
+        assert "Rows can't show what out_dtype says here." in beside(page)["yaml"]
         assert text in unescape(page.content.decode())
 
 

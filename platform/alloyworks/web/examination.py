@@ -1,6 +1,6 @@
 """What is known of a job before it is submitted: findings by place, licence, size, time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,11 +51,17 @@ class Examination:
 def examination_of(form: JobForm) -> Examination:
     """Of the form as it stands; nothing is stored."""
     try:
-        spec = storable(form.spec())
+        draft, unknown = form.draft()
+        spec = storable(draft)
     except Problem as problem:
         return _examined(form, Report(findings=_errors(problem.errors)))
     text = yaml.safe_dump(as_values(spec), sort_keys=False, allow_unicode=True)
-    return _examined(form, _report(form.principal, spec), text)
+    report = _report(form.principal, spec)
+    # The form names the nearest model; what else is said there says the same less well.
+    places = {tuple(fault.loc) for fault in unknown}
+    others = [finding for finding in report.findings if finding.loc not in places]
+    findings = [*_errors(unknown), *others]
+    return _examined(form, report.model_copy(update={"findings": findings}), text)
 
 
 def storable(spec: dict[str, Any]) -> dict[str, Any]:
@@ -79,5 +85,5 @@ def _report(principal: Principal, spec: Any) -> Report:
         return Report(findings=_errors(problem.errors))
 
 
-def _errors(faults: Iterable[FieldError]) -> Sequence[Finding]:
+def _errors(faults: Iterable[FieldError]) -> list[Finding]:
     return [error("invalid", tuple(fault.loc), fault.msg, fault.remedy) for fault in faults]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 from django.http import QueryDict
 
 from alloyworks.accounts.principal import Principal
+from alloyworks.errors import FieldError
 from alloyworks.web.forms.fields import Faults
 from alloyworks.web.forms.names import typed
 
@@ -53,6 +54,10 @@ class JobForm(ABC):
     @abstractmethod
     def spec(self) -> dict[str, Any]:
         """The job spec, not validated yet. Raises Invalid when the text can't be read at all."""
+
+    def draft(self) -> tuple[dict[str, Any], list[FieldError]]:
+        """The spec as far as it can be made, and what could not be. Raises Invalid as `spec`."""
+        return self.spec(), []
 
     @abstractmethod
     def places(self) -> list[str]:

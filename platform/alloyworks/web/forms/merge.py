@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Self
 from django.http import QueryDict
 
 from alloyworks.accounts.principal import Principal
-from alloyworks.errors import Invalid, invalid
+from alloyworks.errors import FieldError, Invalid, invalid
 from alloyworks.web import choices
 from alloyworks.web.forms import merge_drawing, rows
 from alloyworks.web.forms.base import JobForm, Where, trimmed
 from alloyworks.web.forms.fields import Faults, text_of
 from alloyworks.web.forms.merge_values import given_of, texts_of
 from alloyworks.web.forms.methods import METHODS, Method
-from alloyworks.web.forms.recipe import PLACE, Text, lean, written
+from alloyworks.web.forms.recipe import PLACE, Text, known_in, lean, written
 from alloyworks.web.forms.rows import Row
 from alloyworks.web.forms.showable import SINGLE, method_of, spread, unshown
 from alloyworks.web.forms.yaml_text import Unreadable
@@ -68,8 +68,12 @@ class MergeForm(JobForm):
         return replace(self, models=[row for row in self.models if row.get("model")])
 
     def spec(self) -> dict[str, Any]:
+        return known_in(self.draft())
+
+    def draft(self) -> tuple[dict[str, Any], list[FieldError]]:
         name = {"name": self.values["name"]} if self.values.get("name") else {}
-        return {"kind": self.kind, **name, **self._told()}
+        told, unknown = self._told()
+        return {"kind": self.kind, **name, **told}, unknown
 
     def places(self) -> list[str]:
         if self.yaml is not None:
@@ -120,9 +124,9 @@ class MergeForm(JobForm):
     def method(self) -> Method:
         return method_of({"merge_method": self.values.get(METHOD)}) or METHODS["linear"]
 
-    def _told(self) -> dict[str, Any]:
+    def _told(self) -> tuple[dict[str, Any], list[FieldError]]:
         if self.yaml is None:
-            return {"recipe": self._recipe()}
+            return {"recipe": self._recipe()}, []
         return Text.read(self.yaml).spec(self.principal)
 
     def _recipe(self) -> dict[str, Any]:
@@ -147,7 +151,7 @@ class MergeForm(JobForm):
     def _read_yaml(self) -> Faults:
         """From the text to rows, unless the text says what rows can't show."""
         try:
-            told = Text.read(self.yaml or "").spec(self.principal)
+            told = known_in(Text.read(self.yaml or "").spec(self.principal))
             recipe = spread(told["recipe"])
             if place := "stages" if told.get("stages") else unshown(recipe):
                 msg = f"Rows can't show what {place} says here."

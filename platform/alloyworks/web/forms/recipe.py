@@ -43,8 +43,8 @@ class Text:
                 return self._lines.of(self.order[-1], path)
         return 1
 
-    def spec(self, principal: Principal) -> dict[str, Any]:
-        """`recipe` and `stages` with ids in place of names. Invalid lists the unknown names."""
+    def spec(self, principal: Principal) -> tuple[dict[str, Any], list[FieldError]]:
+        """`recipe` and `stages` with ids in place of names, and the names that no model has."""
         known = ModelNames(principal)
         stages = {str(self.documents[number].get("name")) for number in self.order[:-1]}
         changed, errors = [], []
@@ -55,10 +55,8 @@ class Text:
             )
             changed.append(document)
             errors += unknown
-        if errors:
-            raise Invalid(f"{len(errors)} model(s) of the recipe are unknown.", errors)
         *before, result = changed
-        return {"recipe": result} | ({"stages": before} if before else {})
+        return {"recipe": result} | ({"stages": before} if before else {}), errors
 
     @property
     def _places(self) -> list[Place]:
@@ -106,6 +104,14 @@ def _plain(value: Any) -> Any:
         case float() if value.is_integer():
             return int(value)
     return value
+
+
+def known_in(found: tuple[dict[str, Any], list[FieldError]]) -> dict[str, Any]:
+    """What was found, provided that every name is a model's. Raises Invalid."""
+    told, unknown = found
+    if unknown:
+        raise Invalid(f"{len(unknown)} model(s) of the recipe are unknown.", unknown)
+    return told
 
 
 def _id(name: str, stages: set[str], known: ModelNames) -> str:

@@ -23,7 +23,10 @@ class Workers:
     def __init__(self, threads: int) -> None:
         self._queue: PriorityQueue[tuple[int, int, Callable[[], None]]] = PriorityQueue()
         self._number = count()
-        self._threads = [Thread(target=self._work, name=f"merge-{i}") for i in range(threads)]
+        # Daemons: an interrupt before they are all there must not leave one that nobody ends.
+        self._threads = [
+            Thread(target=self._work, name=f"merge-{i}", daemon=True) for i in range(threads)
+        ]
 
     def __enter__(self) -> Self:
         for thread in self._threads:

@@ -75,7 +75,7 @@ def another(sizes: Array, key: int, start: int, xp: Any) -> Array:
     bits = sizes.view(xp.int32)
     twice = _repeated(bits, xp)
     step = _scaled(halves(key, start, sizes, xp), columns - 1, xp)
-    step += _next(*sizes.shape, xp, sizes)
+    step += _next(len(sizes), columns, xp, sizes)
     mask: Array = bits >= _taken(twice, step, xp)
     return mask
 

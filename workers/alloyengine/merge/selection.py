@@ -45,15 +45,22 @@ EVERYTHING = Cut(-1.0)
 """For scores, which are never negative."""
 
 
-def cuts(tensors: Tensors, score: Score, counts: Sequence[int]) -> list[Cut]:
+@dataclass(frozen=True)
+class Share:
+    """So much of the scores that are not 0; more than 0."""
+
+    value: float
+
+
+def cuts(tensors: Tensors, score: Score, counts: Sequence[int | Share]) -> list[Cut]:
     """For each array that `score` makes of a block, the cut that keeps so many of its elements."""
     size = tensors.shape[0] * tensors.shape[1]
-    found = [EVERYTHING if count >= size else NOTHING for count in counts]
-    open_ = [number for number, count in enumerate(counts) if 0 < count < size]
-    if not open_:
+    found = [NOTHING if isinstance(c, Share) or c < size else EVERYTHING for c in counts]
+    open_ = [n for n, c in enumerate(counts) if isinstance(c, Share) or 0 < c < size]
+    if not open_ or not size:
         return found
     samples = _samples(tensors, score, open_)
-    ranges = {n: _Range(counts[n], size, samples[n]) for n in open_}
+    ranges = {n: _Range.first(counts[n], size, samples[n]) for n in open_}
     while ranges:
         brackets = {number: range_.bracket() for number, range_ in ranges.items()}
         looks = tensors.each(partial(_look, score, brackets))
@@ -85,6 +92,7 @@ def _thinned(sample: np.ndarray) -> np.ndarray:
 class _Bracket:
     low: float
     high: float
+    share: bool = False  # is it yet to be learned how many scores are not 0?
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,7 @@ class _Look:
     high: int  # equal to its upper end
     inside: np.ndarray  # strictly between its ends
     low: int  # equal to its lower end
+    positive: int
 
 
 def _look(score: Score, brackets: Mapping[int, _Bracket], block: Block) -> dict[int, _Look]:
@@ -106,7 +115,8 @@ def _look(score: Score, brackets: Mapping[int, _Bracket], block: Block) -> dict[
         above, reaching = int(count(array > bracket.high)), int(count(array >= bracket.low))
         high, low = len(array) - above - int(count(inside)), reaching - int(count(beyond))
         inside &= beyond
-        looks[number] = _Look(block.row, above, high, _host(array[inside], block.xp), low)
+        positive = int(count(array > 0)) if bracket.share else 0
+        looks[number] = _Look(block.row, above, high, _host(array[inside], block.xp), low, positive)
     return looks
 
 
@@ -124,6 +134,14 @@ class _Range:
     above: int = 0  # so many are above the range
     low: float = -1.0
     high: float = float("inf")
+    share: float = 0.0  # of those that are not 0: then `count` is but an estimate
+
+    @classmethod
+    def first(cls, count: int | Share, size: int, sample: np.ndarray) -> "_Range":
+        if isinstance(count, int):
+            return cls(count, size, sample)
+        positive = np.count_nonzero(sample) / len(sample) * size
+        return cls(int(count.value * positive), size, sample, share=count.value)
 
     def bracket(self) -> _Bracket:
         """A part of the range, or its ends, that holds the value by the sample's word."""
@@ -135,10 +153,14 @@ class _Range:
         top, bottom = int(share * count - margin) - 1, int(np.ceil(share * count + margin))
         high = self.high if top < 0 else kth_smallest(known, count - 1 - top)
         low = self.low if bottom > count - 1 else kth_smallest(known, count - 1 - bottom)
-        return _Bracket(low, high)
+        return _Bracket(low, high, self.share > 0)
 
     def settled(self, bracket: _Bracket, looks: Sequence[_Look]) -> "Cut | _Range":
         """The cut, or a smaller range when the value lies outside of the bracket."""
+        if self.share:
+            count = int(sum(look.positive for look in looks) * self.share)
+            known = replace(self, count=count, share=0.0)
+            return known.settled(bracket, looks) if count else NOTHING
         above = sum(look.above for look in looks)
         if above >= self.count:
             return replace(self, size=above - self.above, low=bracket.high)

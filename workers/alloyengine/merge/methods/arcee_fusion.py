@@ -5,14 +5,20 @@ its row. What reaches median + 1.5 · interquartile range is taken whole, the re
 """
 
 from dataclasses import dataclass
+from math import factorial
 from typing import Any
 
 import numpy as np
 
 from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
+from alloyengine.merge.gram import row_dot
 from alloyengine.merge.selection import kth_smallest
 
-_SMALL = 0.03  # changes up to here: four terms of the series are exact in float32
+_EXACT = 1_000_000  # of a larger tensor a sample gives the quartiles
+_SAMPLE = 1 << 18
+_SAFE = 60.0  # exp of this and of minus this is far from float32's ends
+_SERIES = ((0.03, 4), (0.5, 9))  # changes up to here: up to this power it is exact in float32
+_FAR = 1e6
 
 
 @dataclass(frozen=True)
@@ -21,66 +27,97 @@ class Importance:
     threshold: float
 
     def of(self, block: Block, change: Array) -> Array:
-        rows = self.divergence[block.row : block.row + len(change), None]
-        return abs(change) * (
-            rows if block.xp is np else block.xp.from_numpy(rows).to(change.device)
-        )
+        return _scores(change, self.divergence[block.row : block.row + len(change)], block.xp)
+
+
+def _scores(change: Array, divergence: np.ndarray, xp: Any) -> Array:
+    column = divergence[:, None]
+    sizes = abs(change)
+    sizes *= column if xp is np else xp.from_numpy(column).to(change.device)
+    return sizes
 
 
 def measure(tensors: Tensors, settings: Settings) -> Importance:
-    """The rows' divergences, and the threshold, from a sample where a tensor is large."""
-    found = Importance(np.concatenate(tensors.each(_divergence)).astype(np.float32), 0.0)
+    """The rows' divergences, and the threshold."""
+    size = tensors.shape[0] * tensors.shape[1]
+    step = 1 if size <= _EXACT else size // _SAMPLE | 1  # odd: it visits all columns
 
-    def scores(block: Block) -> np.ndarray:
+    def look(block: Block) -> tuple[np.ndarray, np.ndarray]:
         base, other = block.arrays
-        sizes = found.of(block, other - base)
-        return np.asarray(sizes if block.xp is np else sizes.cpu()).reshape(-1)
+        change = other - base
+        divergence = _divergence(base, other, change, block.xp).astype(np.float32)
+        return divergence, _sample(change, divergence, -block.start % step, step, block.xp)
 
-    sample = np.concatenate(tensors.sample(scores))
+    divergences, samples = zip(*tensors.each(look), strict=True)
+    return Importance(np.concatenate(divergences), _threshold(np.concatenate(samples)))
+
+
+def _sample(change: Array, divergence: np.ndarray, first: int, step: int, xp: Any) -> np.ndarray:
+    """The importance of every so many entries."""
+    if step == 1:
+        return _host(_scores(change, divergence, xp)).reshape(-1)
+    found = np.abs(_host(change.reshape(-1)[first::step]))
+    rows = np.arange(first, change.shape[0] * change.shape[1], step) // change.shape[1]
+    found *= divergence[rows]
+    return found
+
+
+def _threshold(scores: np.ndarray) -> float:
     first, median, third = (
-        kth_smallest(sample, int(share * (len(sample) - 1))) for share in (0.25, 0.5, 0.75)
+        kth_smallest(scores, int(share * (len(scores) - 1))) for share in (0.25, 0.5, 0.75)
     )
-    return Importance(found.divergence, median + 1.5 * (third - first))
+    return median + 1.5 * (third - first)
 
 
-def _divergence(block: Block) -> np.ndarray:
-    """KL of each row, float64 [rows].
+def _divergence(base: Array, other: Array, change: Array, xp: Any) -> np.ndarray:
+    """KL of each row, float64 [rows]. Overwrites `other`.
 
     With p = softmax(other) and d = other - base: KL = log E_p[exp(-d)] + E_p[d]. The expectation
     of exp(-d) - 1 + d is formed by itself, so that nothing cancels where changes are small.
     """
-    base, other = block.arrays
-    xp = block.xp
-    change = other - base
-    other -= _most(other, xp)
-    chances = xp.exp(other)
-    total = _sum(chances, xp)
-    mean = _dot(chances, change, xp) / total
-    if max(float(change.max()), -float(change.min())) <= _SMALL:
-        square = change * change
-        chances *= square
-        second = _sum(chances, xp) / 2
-        third = _dot(chances, change, xp) / 6
-        fourth = _dot(chances, square, xp) / 24
-        curve = (second - third + fourth) / total
-    else:
-        curve = _dot(chances, xp.expm1(-change) + change, xp) / total
-    divergence: np.ndarray = np.log1p(curve - mean) + mean
+    most = other.max(axis=1, keepdims=True) if xp is np else other.amax(dim=1, keepdim=True)
+    if max(float(most.max()), -float(most.min())) > _SAFE:
+        other -= most
+    chances = xp.exp(other, out=other)
+    total = _host(chances.sum(1)).astype(np.float64)
+    mean = row_dot(chances, change, xp) / total
+    rest = _curve(chances, change, xp) / total - mean  # E_p[exp(-d)] - 1
+    far = ~((rest > -0.5) & (rest < _FAR))
+    divergence: np.ndarray = np.log1p(np.where(far, 0, rest)) + mean
+    for row in np.flatnonzero(far):
+        divergence[row] = _plainly(_host(base[row]), _host(change[row]))
     return divergence
 
 
-def _most(array: Array, xp: Any) -> Array:
-    return array.max(axis=1, keepdims=True) if xp is np else array.amax(dim=1, keepdim=True)
+def _curve(chances: Array, change: Array, xp: Any) -> np.ndarray:
+    """Of each row Σ chance · (exp(-d) - 1 + d), by its series d²/2 - d³/6 + … where that is exact:
+    numpy's expm1 is slow. Overwrites `chances`.
+    """
+    largest = max(float(change.max()), -float(change.min()))
+    last = next((power for end, power in _SERIES if largest <= end), None)
+    if last is None:
+        return row_dot(chances, xp.expm1(-change) + change, xp)
+    square = change * change
+    found: np.ndarray = row_dot(chances, square, xp) / 2
+    for power in range(3, last + 1):
+        if power % 2:
+            chances *= square
+        moment = row_dot(chances, change if power % 2 else square, xp)
+        found += (-1) ** power * moment / factorial(power)
+    return found
 
 
-def _sum(array: Array, xp: Any) -> np.ndarray:
-    total = array.sum(1)
-    return np.asarray(total if xp is np else total.cpu()).astype(np.float64)
+def _plainly(base: np.ndarray, change: np.ndarray) -> float:
+    """The divergence of a row that changed much, by its definition."""
+    logs = []
+    for values in (base.astype(np.float64) + change, base.astype(np.float64)):
+        values -= values.max()
+        logs.append(values - np.log(np.exp(values).sum()))
+    return float(np.exp(logs[0]) @ (logs[0] - logs[1]))
 
 
-def _dot(a: Array, b: Array, xp: Any) -> np.ndarray:
-    total = np.vecdot(a, b) if xp is np else (a * b).sum(1).cpu().numpy()
-    return np.asarray(total).astype(np.float64)
+def _host(array: Array) -> np.ndarray:
+    return array if isinstance(array, np.ndarray) else np.asarray(array.cpu())
 
 
 def combine(block: Block, settings: Settings, importance: Importance) -> Array:

@@ -7,7 +7,7 @@ energy of what it changed there, and erases the changes against the majority's s
 from alloyengine.merge.consensus import agreeing, total_of
 from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
 from alloyengine.merge.gram import differences, dot, summed
-from alloyengine.merge.selection import NOTHING, Cut, cuts
+from alloyengine.merge.selection import NOTHING, Cut, Share, cuts
 
 _NO_ENERGY, _NO_WEIGHT = 1e-6, 1e-6
 
@@ -31,31 +31,35 @@ def measure(tensors: Tensors, settings: Settings) -> Selected:
 
 def _selection(tensors: Tensors, share: float) -> Cut:
     """The largest `share` of the variances that are not 0."""
-
-    def score(block: Block) -> list[Array]:
-        return [_variance(differences(block))]
-
-    counts = tensors.each(lambda block: int(block.xp.count_nonzero(score(block)[0])))
-    wanted = int(sum(counts) * share)
-    return cuts(tensors, score, [wanted])[0] if wanted else NOTHING
+    if share <= 0:
+        return NOTHING
+    return cuts(tensors, lambda block: [_variance(block)], [Share(share)])[0]
 
 
-def _variance(deltas: list[Array]) -> Array:
-    """Between the models, entry by entry."""
-    mean = total_of(deltas)
-    mean /= len(deltas)
-    squares = [(delta - mean) ** 2 for delta in deltas]
-    total = total_of(squares)
-    total /= len(deltas)
-    return total
+def _variance(block: Block) -> Array:
+    """Between the models, entry by entry, but for a factor; exactly 0 where all are equal."""
+    first, *others = block.arrays[1:]
+    if not others:
+        return first * 0
+    ways = [other - first for other in others]
+    if len(ways) == 1:
+        return ways[0] ** 2
+    mean = total_of(ways)
+    mean /= len(ways) + 1
+    for way in ways:
+        way -= mean
+        way *= way
+    mean *= mean
+    return total_of([mean, *ways])
 
 
 def _selected(block: Block, cut: Cut | None) -> list[Array]:
+    if cut is None:
+        return differences(block)
+    kept = cut.largest(_variance(block), block.row, block.xp)
     deltas = differences(block)
-    if cut is not None:
-        kept = cut.largest(_variance(deltas), block.row, block.xp)
-        for delta in deltas:
-            delta *= kept
+    for delta in deltas:
+        delta *= kept
     return deltas
 
 
@@ -67,7 +71,7 @@ def combine(block: Block, settings: Settings, selected: Selected) -> Array:
         change *= weight
     total, divisor = agreeing(changes, sign_of, weights, block.xp)
     if divisor is not None:
-        total /= divisor.clip(_NO_WEIGHT, None)
+        total /= divisor.clip(_NO_WEIGHT, float("inf"))
     base += total
     return base
 

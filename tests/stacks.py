@@ -26,10 +26,10 @@ def stack_of(folder: Path) -> Iterator[stack.Running]:
         os.environ.update(before)
 
 
-def import_base(running: stack.Running, folder: Path) -> None:
+def import_base(running: stack.Running, folder: Path, name: str = BASE, seed: int = 1) -> None:
     """A tiny Llama becomes a base model, as an operator makes one."""
-    model = tiny_llama(folder / BASE, seed=1)
-    words = ["alloyengine.cli.main", "models", "import", str(model), "--name", BASE]
+    model = tiny_llama(folder / name, seed=seed)
+    words = ["alloyengine.cli.main", "models", "import", str(model), "--name", name]
     code = f"import sys; sys.argv = {words!r}; from alloyengine.cli.main import main; main()"
     environment = {**os.environ, **running.env}
     subprocess.run([sys.executable, "-P", "-c", code], env=environment, check=True)

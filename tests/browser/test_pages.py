@@ -5,12 +5,15 @@ One module, so that its stack and its browser end with it (see conftest.py).
 
 import hashlib
 import json
+import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
+from alloyworks.embedded import stack
 from tests.browser.visitor import Visitor
-from tests.stacks import BASE
+from tests.stacks import BASE, import_base
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 PASSWORD = "correct horse battery"
@@ -31,6 +34,14 @@ MEMBERS = [
     "/api/v1/docs",
 ]
 SYMBOLS = {"gold": "Au", "iron": "Fe", "tin": "Sn", "lead": "Pb", "silver": "Ag"}
+RECIPE = f"""\
+merge_method: ties
+base_model: {BASE}
+models:
+- model: math
+- model: code
+parameters: {{weight: 1, density: 0.5}}
+"""
 ROWS = [
     {
         "messages": [
@@ -89,6 +100,44 @@ def test_from_sign_up_to_a_comparison(visitor: Visitor) -> None:
     page.get_by_role("link", name="Compare", exact=True).last.click()
     expect(page.get_by_role("heading", name="Compare")).to_be_visible()
     visitor.look("compare")
+
+
+def test_a_recipe_is_examined_as_it_is_typed_and_its_models_compared(
+    visitor: Visitor, up: stack.Running, tmp_path: Path
+) -> None:
+    for seed, name in enumerate(("math", "code"), start=2):
+        import_base(up, tmp_path, name, seed)
+    page = visitor.page
+    visitor.sign_up("Mergers", "mia@mergers.example", PASSWORD)
+    page.goto("/jobs/new/merge/")
+    page.get_by_label("Method", exact=True).select_option("ties")
+    expect(page.get_by_role("combobox", name="Base model")).to_be_visible()
+    visitor.look("new-merge-ties")
+
+    page.get_by_role("button", name="YAML", exact=True).click()
+    text = page.get_by_label("Recipe in mergekit's YAML format")
+    text.fill(RECIPE.replace("code", "coed"))
+    finding = page.locator("#report .finding[data-level=error]")
+    expect(finding).to_contain_text("There is no model 'coed'. Did you mean 'code'?")
+    expect(page.locator(".gutter > [data-level=error]")).to_have_text("5")
+    visitor.look("new-merge-yaml-wrong")
+    finding.get_by_role("link", name="Line 5").click()
+    expect(text).to_be_focused()
+    assert page.evaluate("getSelection().toString()").strip() == "- model: coed"
+
+    text.fill(RECIPE)
+    expect(page.locator("#report")).to_contain_text("Ready to start")
+    expect(page.locator("#method-told")).to_contain_text("TIES")
+    visitor.look("new-merge-yaml")
+    page.get_by_role("button", name="Start merging").click()
+    visitor.finished()
+    cell = page.get_by_label("Layer 0, self_attn.q_proj")
+    expect(cell).to_be_visible()
+    page.get_by_role("button", name="Sign conflict").click()
+    cell.press("ArrowRight")
+    told = page.locator("#interference .map-told")
+    expect(told).to_have_text(re.compile(r"Layer 1, self_attn\.q_proj: \d"))
+    visitor.look("job-merge")
 
 
 def test_a_broken_line_is_told_beside_the_file(visitor: Visitor) -> None:

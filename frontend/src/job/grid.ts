@@ -89,14 +89,15 @@ function cellOf(square: Square | null, tell: (words: string) => void): HTMLTable
 function walkable(table: HTMLTableElement): void {
   const cells = [...table.tBodies[0]!.rows].map((row) => [...row.cells].slice(1));
   let [y, x] = [0, 0];
-  const go = (newY: number, newX: number): void => {
-    const target = cells[newY]?.[newX];
-    if (!target) return;
+  const go = (newY: number, newX: number): void => cells[newY]?.[newX]?.focus();
+  // A cell that is clicked has the focus, too.
+  table.addEventListener("focusin", ({ target }) => {
+    const row = cells.findIndex((line) => line.includes(target as HTMLTableCellElement));
+    if (row < 0) return;
     cells[y]![x]!.tabIndex = -1;
-    [y, x] = [newY, newX];
-    target.tabIndex = 0;
-    target.focus();
-  };
+    [y, x] = [row, cells[row]!.indexOf(target as HTMLTableCellElement)];
+    cells[y]![x]!.tabIndex = 0;
+  });
   for (const cell of cells.flat()) cell.tabIndex = -1;
   if (cells[0]?.[0]) cells[0][0].tabIndex = 0;
   table.addEventListener("keydown", (event) => {

@@ -88,8 +88,8 @@ export class InterferenceMap {
     return [...inside, ...outside];
   }
 
-  private squareOf(value: number | null, where: string): Square | null {
-    if (value === null) return null;
+  private squareOf(value: number | null, where: string): Square {
+    if (value === null) return { colour: "transparent", words: `${where}: nothing to compare` };
     return { colour: colourOf(value, this.figure), words: `${where}: ${this.words(value)}` };
   }
 

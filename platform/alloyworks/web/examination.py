@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from alloyengine.spec.doctor import Report
-from alloyengine.spec.doctor.report import Finding, Level, error
+from alloyengine.spec.doctor.report import LEVELS, Finding, Level, error
 from alloyworks import strictjson
 from alloyworks.accounts.principal import Principal
 from alloyworks.errors import FieldError, Problem, invalid
@@ -74,7 +74,9 @@ def storable(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _examined(form: JobForm, report: Report, text: str = "") -> Examination:
+    """The gravest first, then in the order of the lines."""
     entries = [Entry(finding, form.where(finding.loc)) for finding in report.findings]
+    entries.sort(key=lambda entry: (LEVELS.index(entry.finding.level), entry.where.line))
     return Examination(report, entries, text)
 
 

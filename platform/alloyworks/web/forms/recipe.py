@@ -60,7 +60,8 @@ class Text:
 
     @property
     def _places(self) -> list[Place]:
-        return [*(["stages", i] for i in range(len(self.order) - 1)), [PLACE]]
+        stages: list[Place] = [["stages", i] for i in range(len(self.order) - 1)]
+        return [*stages, [PLACE]]
 
     @property
     def _lines(self) -> yaml_text.Lines:

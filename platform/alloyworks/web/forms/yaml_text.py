@@ -91,10 +91,10 @@ class _Strict(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.MarkedYAMLError("", None, "aliases are not allowed", event.start_mark)
+            raise _marked("aliases are not allowed", event)
         self._depth += 1
         if self._depth > DEEPEST:
-            raise yaml.MarkedYAMLError("", None, "this is nested too deeply", event.start_mark)
+            raise _marked("this is nested too deeply", event)
         node: yaml.Node | None = super().compose_node(parent, index)
         self._depth -= 1
         return node
@@ -104,14 +104,14 @@ class _Strict(yaml.SafeLoader):
         for key, _ in node.value:
             name = str(key.value)
             if name in seen:
-                raise yaml.MarkedYAMLError("", None, f"{name!r} is there twice", key.start_mark)
+                raise _marked(f"{name!r} is there twice", key)
             seen.add(name)
         return super().construct_mapping(node, deep)
 
     def finite(self, node: yaml.ScalarNode) -> float:
         value: float = self.construct_yaml_float(node)
         if not math.isfinite(value):
-            raise yaml.MarkedYAMLError("", None, f"{node.value} is no number", node.start_mark)
+            raise _marked(f"{node.value} is no number", node)
         return value
 
 
@@ -121,6 +121,11 @@ _Strict.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+
+
+def _marked(what: str, at: Any) -> yaml.MarkedYAMLError:
+    """`at`: an event or a node of the text."""
+    return yaml.MarkedYAMLError("", None, what, at.start_mark)
 
 
 def _refused(place: str, error: yaml.YAMLError) -> Unreadable:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import models, parity_differences, parity_exact, parity_float64, parity_random
+from bench.machine import where
 from bench.parity_models import World
 
 Figures = dict[str, Any]
@@ -24,6 +25,7 @@ def run(quick: bool = False, only: Sequence[str] = ()) -> Iterator[tuple[str, Fi
     """`quick` draws the random methods half as often."""
     with tempfile.TemporaryDirectory(dir=models.room()) as folder:
         world = World(Path(folder))
+        yield "machine and versions", {"where": where()}
         yield from parity_exact.rows(world, only)
         yield from parity_float64.rows(world, only)
         yield from parity_random.rows(world, only, seeds=16 if quick else 32)

@@ -85,6 +85,6 @@ def _show(name: str, figures: dict[str, Figures]) -> None:
     }
     columns = list(dict.fromkeys(key for row in flat.values() for key in row))
     table = Table("", *columns, title=f"bench {name}")
-    for what, row in flat.items():
+    for what, row in ((what, row) for what, row in flat.items() if row):
         table.add_row(what, *(str(row.get(column, "")) for column in columns))
     console.print(table)

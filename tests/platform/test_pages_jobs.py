@@ -220,7 +220,7 @@ class TestPage:
         assert "base v1 on elements: exact_match 0.5" in page_of(browser, job)
         assert b"base v1 on elements" in browser.get(f"/jobs/{job.id}/log/").content
 
-    def test_inputs_are_told_in_the_order_of_the_spec(self, world: World, browser: Client) -> None:
+    def test_a_merge_is_told_base_first_then_models(self, world: World, browser: Client) -> None:
         base, tuned = str(world.base.id), str(world.tuned.id)
         spec = world.merge("slerp", tuned, base_model=base, parameters={"t": 0.5})
         with world.scope():
@@ -229,7 +229,7 @@ class TestPage:
         about = page_of(browser, job).split('id="job-about"')[1].split("</section>")[0]
 
         told = re.findall(r"<dt>(\w+)</dt><dd><a[^>]*>([^<]+)", about)
-        assert told == [("Model", "tuned v1"), ("Base", "base v1")]
+        assert told == [("Base", "base v1"), ("Model", "tuned v1")]
 
     def test_a_line_of_the_log_can_not_bring_markup(self, world: World, browser: Client) -> None:
         job = submitted(world)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from alloyengine.merge.chance import chosen, halves, key_of
+from alloyengine.merge.chance import another, chosen, halves, key_of
 from tests.engine.merging import combine
 
 SIZE = 1 << 18
@@ -99,3 +99,40 @@ def test_a_row_of_one_entry_is_kept_by_its_density():
     model = np.ones((20_000, 1), np.float32)
     found = combine("della_linear", [model * 0, model], density=0.7, rescale=False)
     assert found.mean() == pytest.approx(0.7, abs=0.02)
+
+
+def stable_ranks(sizes: np.ndarray) -> np.ndarray:
+    """Of equal entries the later one has the higher rank."""
+    return sizes.argsort(axis=1, kind="stable").argsort(axis=1)
+
+
+@pytest.mark.parametrize("step", [0, 0.5])
+def test_an_entry_is_larger_than_another_as_often_as_its_rank_says(step: float):
+    """With a step most entries have equals in their row."""
+    row = np.abs(np.random.default_rng(2).standard_normal((1, 40)))
+    row = np.float32(np.round(row / step) * step if step else row)
+    rows = np.repeat(row, 20_000, axis=0)
+    found = another(rows, 99, 0, np).mean(axis=0)
+    np.testing.assert_allclose(found, stable_ranks(row)[0] / 39, atol=5 * 0.5 / np.sqrt(20_000))
+
+
+@pytest.mark.parametrize("columns", [2, 3, 1000, 70_000])
+def test_torch_compares_with_the_same_others(columns: int):
+    rows = np.abs(np.float32(np.random.default_rng(3).standard_normal((3, columns))))
+    found = another(torch.from_numpy(rows), 5, 7 * columns, torch)
+    assert np.array_equal(found.numpy(), another(rows, 5, 7 * columns, np))
+
+
+def test_others_are_drawn_for_each_entry_by_itself():
+    """Neighbours must not be kept or dropped together."""
+    rows = np.abs(np.float32(np.random.default_rng(4).standard_normal((400, 500))))
+    surprise = another(rows, 1, 0, np) - stable_ranks(rows) / 499
+    for distance in (1, 2, 64):
+        one, other = surprise[:, :-distance].reshape(-1), surprise[:, distance:].reshape(-1)
+        assert abs(np.corrcoef(one, other)[0, 1]) < 5 / np.sqrt(one.size)
+
+
+def test_della_keeps_as_much_of_equal_changes_as_of_others():
+    model = np.float32(np.sign(MODEL) * 0.5)
+    found = combine("della_linear", [BASE, model], density=0.6, epsilon=0.3, rescale=False)
+    assert np.mean(found != 0) == pytest.approx(0.6, abs=0.005)

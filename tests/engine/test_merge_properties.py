@@ -41,6 +41,25 @@ def merge(name: str, arrays, **how):
     return combine(name, arrays, **{"weights": weights, **HOW.get(name, {}), **how})
 
 
+SUMMED = {"slerp", "nuslerp", "multislerp", "karcher", "model_stock", *RANDOM}
+"""These sum over the tensor; the others must not differ by a bit."""
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - SUMMED))
+@pytest.mark.parametrize("rows", [1, 4, 5])
+def test_the_block_size_changes_no_bit(name: str, rows: int):
+    arrays = inputs(name)
+    np.testing.assert_array_equal(merge(name, arrays, rows=rows), merge(name, arrays))
+
+
+@pytest.mark.parametrize("name", sorted(RANDOM))
+@pytest.mark.parametrize("rows", [1, 4, 5])
+def test_the_block_size_changes_no_bit_of_what_is_drawn(name: str, rows: int):
+    arrays = inputs(name)
+    whole = merge(name, arrays, rescale=False)
+    np.testing.assert_array_equal(merge(name, arrays, rows=rows, rescale=False), whole)
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("rows", [1, 4, 5])
 def test_the_block_size_changes_nothing(name: str, rows: int):
@@ -53,6 +72,15 @@ def test_the_block_size_changes_nothing(name: str, rows: int):
 def test_torch_gives_what_numpy_gives(name: str):
     arrays = inputs(name)
     expected, found = merge(name, arrays), merge(name, arrays, rows=5, xp=torch)
+    np.testing.assert_allclose(found, expected, rtol=3e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_torch_gives_what_numpy_gives_of_16_bit_models(name: str):
+    """Many of their changes are equal, and many are none."""
+    arrays = [np.float32(np.float16(array)) for array in inputs(name, shape=(40, 33))]
+    arrays = [np.round(array * 16) / 16 for array in arrays]
+    expected, found = merge(name, arrays), merge(name, arrays, rows=7, xp=torch)
     np.testing.assert_allclose(found, expected, rtol=3e-6, atol=1e-7)
 
 
@@ -140,6 +168,15 @@ def test_a_density_of_1_leaves_the_consensus_alone(name: str):
     arrays = models(3, 1)
     expected = combine("ties", arrays, [0.7, 0.4], normalize=False)
     np.testing.assert_allclose(merge(name, arrays, density=1), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("density", [0.01, 0.3, 0.5, 0.99])
+def test_ties_of_16_bit_models_keeps_exactly_so_many(density: float):
+    """Many changes are equal to the smallest that is kept."""
+    base, model, _ = (np.round(array * 16) / 16 for array in models(3, 4, (50, 60), step=0.2))
+    moved = np.count_nonzero(model != base)
+    found = combine("ties", [base, model], density=density, rows=7)
+    assert np.count_nonzero(found != base) == min(moved, int(density * base.size))
 
 
 @pytest.mark.parametrize(("t", "which"), [(0, 0), (1, 1)])

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alloyengine.merge.selection import cuts
+from alloyengine.merge.selection import Share, cuts
 from tests.engine.merging import Memory
 
 
-def kept(scores: np.ndarray, count: int, rows: int, sample: int = 1 << 30) -> np.ndarray:
+def kept(scores: np.ndarray, count: int | Share, rows: int, sample: int = 1 << 30) -> np.ndarray:
     class Thin(Memory):
         def sample(self, look):  # type: ignore[no-untyped-def]
             return [look(next(iter(self.blocks())))][:sample]
@@ -52,3 +52,32 @@ def test_a_sample_that_misleads_costs_time_but_no_correctness(share: float):
     scores *= np.linspace(0.001, 5, 300, dtype=np.float32)[:, None]
     count = int(scores.size * share)
     assert np.array_equal(kept(scores, count, 20), expected(scores, count))
+
+
+@given(
+    values=st.lists(st.integers(0, 3), min_size=12, max_size=12),
+    share=st.floats(0.01, 0.99),
+    rows=st.integers(1, 5),
+)
+@settings(max_examples=200, deadline=None)
+def test_a_share_is_one_of_what_is_not_0(values: list[int], share: float, rows: int):
+    scores = np.float32(values).reshape(4, 3)
+    count = int(np.count_nonzero(scores) * share)
+    assert np.array_equal(kept(scores, Share(share), rows), expected(scores, count))
+
+
+@pytest.mark.parametrize("zeros", [0.0, 0.3, 0.97, 1.0])
+def test_a_share_of_a_large_tensor_is_exact(zeros: float):
+    random = np.random.default_rng(0)
+    scores = np.abs(np.float32(random.standard_normal((500, 400))))
+    scores *= random.random(scores.shape) >= zeros
+    count = int(np.count_nonzero(scores) * 0.4)
+    assert np.array_equal(kept(scores, Share(0.4), 37), expected(scores, count))
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_a_few_values_that_fill_a_tensor_are_not_collected(share: float):
+    """As in 16-bit models that were hardly trained: only counted, or memory would grow."""
+    scores = np.float32(np.random.default_rng(0).integers(0, 3, (700, 500)))
+    count = int(scores.size * share)
+    assert np.array_equal(kept(scores, count, 100), expected(scores, count))

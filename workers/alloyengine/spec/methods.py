@@ -79,7 +79,9 @@ _WEIGHT = _own("weight", "How much of this model's change goes into the result")
 _DENSITY = _own("density", "Share of this model's changes that is kept", 1.0, low=0, high=1)
 _LAMBDA = _all("lambda", "Scales the sum of the changes before it is added to the base", 1.0)
 _GAMMA = _own("gamma", "Share of the largest changes that is dropped", 0.01, low=0, high=1)
-_EPSILON = _own("epsilon", "How far the chance to be kept goes above and below the density", 0.15)
+_EPSILON = _own(
+    "epsilon", "How far the chance to be kept goes above and below the density", 0.15, low=0
+)
 _MASK = _all("int8_mask", "Accepted for older recipes; it has no effect here", False)
 
 

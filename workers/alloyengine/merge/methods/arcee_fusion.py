@@ -96,7 +96,8 @@ def _curve(chances: Array, change: Array, xp: Any) -> np.ndarray:
     largest = max(float(change.max()), -float(change.min()))
     last = next((power for end, power in _SERIES if largest <= end), None)
     if last is None:
-        return row_dot(chances, xp.expm1(-change) + change, xp)
+        fall = -change.clip(-_SAFE, float("inf"))  # rows that fall more are `far`
+        return row_dot(chances, xp.expm1(fall) - fall, xp)
     square = change * change
     found: np.ndarray = row_dot(chances, square, xp) / 2
     for power in range(3, last + 1):

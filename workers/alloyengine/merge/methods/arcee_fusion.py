@@ -56,7 +56,7 @@ def _sample(change: Array, divergence: np.ndarray, first: int, step: int, xp: An
     """The importance of every so many entries."""
     if step == 1:
         return _host(_scores(change, divergence, xp)).reshape(-1)
-    found = np.abs(_host(change.reshape(-1)[first::step]))
+    found: np.ndarray = np.abs(_host(change.reshape(-1)[first::step]))
     rows = np.arange(first, change.shape[0] * change.shape[1], step) // change.shape[1]
     found *= divergence[rows]
     return found

@@ -101,6 +101,10 @@ def test_a_row_of_one_entry_is_kept_by_its_density():
     assert found.mean() == pytest.approx(0.7, abs=0.02)
 
 
+def compared(sizes: np.ndarray, key: int) -> np.ndarray:
+    return another(sizes, halves(key, 0, sizes, np), 0, 1 << 16, np)
+
+
 def stable_ranks(sizes: np.ndarray) -> np.ndarray:
     """Of equal entries the later one has the higher rank."""
     return sizes.argsort(axis=1, kind="stable").argsort(axis=1)
@@ -112,24 +116,42 @@ def test_an_entry_is_larger_than_another_as_often_as_its_rank_says(step: float):
     row = np.abs(np.random.default_rng(2).standard_normal((1, 40)))
     row = np.float32(np.round(row / step) * step if step else row)
     rows = np.repeat(row, 20_000, axis=0)
-    found = another(rows, 99, 0, np).mean(axis=0)
+    found = compared(rows, 99).mean(axis=0)
     np.testing.assert_allclose(found, stable_ranks(row)[0] / 39, atol=5 * 0.5 / np.sqrt(20_000))
 
 
 @pytest.mark.parametrize("columns", [2, 3, 1000, 70_000])
 def test_torch_compares_with_the_same_others(columns: int):
     rows = np.abs(np.float32(np.random.default_rng(3).standard_normal((3, columns))))
-    found = another(torch.from_numpy(rows), 5, 7 * columns, torch)
-    assert np.array_equal(found.numpy(), another(rows, 5, 7 * columns, np))
+    bits = halves(5, 7 * columns, rows, np)
+    wide = torch.from_numpy(bits.astype(np.int64))
+    found = another(torch.from_numpy(rows), wide, 9000, 50_000, torch).numpy()
+    between = (bits >= 9000) & (bits < 50_000)
+    expected = another(rows, bits, 9000, 50_000, np)
+    assert np.array_equal(found[between], expected[between])
 
 
 def test_others_are_drawn_for_each_entry_by_itself():
     """Neighbours must not be kept or dropped together."""
     rows = np.abs(np.float32(np.random.default_rng(4).standard_normal((400, 500))))
-    surprise = another(rows, 1, 0, np) - stable_ranks(rows) / 499
+    surprise = compared(rows, 1) - stable_ranks(rows) / 499
     for distance in (1, 2, 64):
         one, other = surprise[:, :-distance].reshape(-1), surprise[:, distance:].reshape(-1)
         assert abs(np.corrcoef(one, other)[0, 1]) < 5 / np.sqrt(one.size)
+
+
+@pytest.mark.parametrize("columns", [2, 3, 7, 500])
+@pytest.mark.parametrize(("low", "high"), [(0, 1 << 16), (9000, 9400), (20_000, 50_000)])
+def test_every_other_entry_is_drawn_as_often(columns: int, low: int, high: int):
+    """The first of a row is compared with all others: it is larger than half of them."""
+    sizes = np.arange(columns, dtype=np.float32) + 1
+    sizes[0] = columns // 2 + 1.5
+    rows = np.repeat(sizes[None], high - low, axis=0)
+    bits = np.repeat(np.arange(low, high, dtype=np.uint16)[:, None], columns, axis=1)
+    found = another(rows, bits, low, high, np)[:, 0].mean()
+    assert found == pytest.approx(
+        stable_ranks(sizes[None])[0, 0] / (columns - 1), abs=2 / (high - low)
+    )
 
 
 def test_della_keeps_as_much_of_equal_changes_as_of_others():

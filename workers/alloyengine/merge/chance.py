@@ -64,19 +64,19 @@ def _halves_of_torch(low: int, high: int, start: int, count: int, like: Array, x
     return xp.stack([bits & 0xFFFF, bits >> 16], dim=1).reshape(-1)
 
 
-def another(sizes: Array, key: int, start: int, xp: Any) -> Array:
-    """Which entries are larger than another one of their row, drawn at random for each: bool.
+def another(sizes: Array, drawn: Array, low: int, high: int, xp: Any) -> Array:
+    """Which entries are larger than another one of their row: bool.
 
-    That is so with the probability rank / (columns - 1), without anybody's knowing the ranks: no
-    sorting. Of equal entries the later one counts as larger. `sizes`: float32 [rows, columns], never
-    negative, at least two columns; `start` is the index of the first in its tensor.
+    `drawn`, 16 random bits for each entry, says which other, evenly, where it is from `low` to
+    below `high`; elsewhere the answer has no meaning. So an entry is larger with the probability
+    rank / (columns - 1), without anybody's knowing the ranks: no sorting. Of equal entries the
+    later one counts as larger. `sizes`: float32 [rows, columns], never negative, two columns or more.
     """
-    columns = sizes.shape[1]
+    rows, columns = sizes.shape
     bits = sizes.view(xp.int32)
-    twice = _repeated(bits, xp)
-    step = _scaled(halves(key, start, sizes, xp), columns - 1, xp)
-    step += _next(len(sizes), columns, xp, sizes)
-    mask: Array = bits >= _taken(twice, step, xp)
+    step = _scaled(drawn, low, high - low, columns - 1, xp)
+    step += _next(rows, columns, xp, sizes)
+    mask: Array = bits >= _taken(_repeated(bits, xp), step, xp)
     return mask
 
 
@@ -93,14 +93,17 @@ def _repeated(bits: Array, xp: Any) -> Array:
     return found
 
 
-def _scaled(drawn: Array, count: int, xp: Any) -> Array:
-    """16 random bits as a number from 0 to count - 1."""
+def _scaled(drawn: Array, low: int, width: int, count: int, xp: Any) -> Array:
+    """low … low + width as 0 … count, by a multiplication and a shift of 32 bits."""
+    shift = max(1, (width * (SPAN - 1) // count).bit_length()) - 1
+    factor = (count << shift) // width  # of 16 bits, as `drawn` is: they fit
     if xp is not np:
-        return drawn * count >> 16
-    wide = drawn.astype(np.uint32 if count < SPAN else np.uint64)
-    wide *= wide.dtype.type(count)
-    wide >>= wide.dtype.type(16)
-    return wide.view(np.int32 if count < SPAN else np.int64)
+        return (drawn - low).clamp(0, width - 1) * factor >> shift
+    wide = drawn.astype(np.uint32)
+    wide -= np.uint32(low)
+    wide *= np.uint32(factor)
+    wide >>= np.uint32(shift)
+    return wide.view(np.int32)
 
 
 def _next(rows: int, columns: int, xp: Any, like: Array) -> Array:
@@ -118,7 +121,7 @@ def _next_of(rows: int, columns: int) -> np.ndarray:
 
 
 def _taken(array: Array, index: Array, xp: Any) -> Array:
-    return array.reshape(-1).take(index) if xp is np else xp.take(array, index)
+    return array.reshape(-1).take(index, mode="clip") if xp is np else xp.take(array, index)
 
 
 def chosen(key: int, start: int, like: Array, probability: float, xp: Any) -> Array:

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 
 from alloyengine.errors import InputError
-from alloyengine.merge.chance import another, below, chosen, halves, key_of
+from alloyengine.merge.chance import SPAN, another, below, chosen, halves, key_of
 from alloyengine.merge.consensus import floats
 from alloyengine.merge.declare import Array, Block, Settings, Tensors
 from alloyengine.merge.gram import differences, dot, summed, total
 from alloyengine.merge.selection import cuts
 
 _NO_NORM = 1e-7  # a smaller L1 norm is not rescaled
-_SECOND = 1 << 32  # of a model's keys
 
 Mask = Callable[[Block, int, Array], Array | None]
 """Of a block, a model's number and its change: what is kept (bool), or None for everything."""
@@ -123,39 +122,31 @@ def by_rank(tensors: Tensors, settings: Settings) -> Sparse:
                 f"recipe: density {density} ± epsilon {epsilon} leaves the range from 0 to 1.",
                 "Choose a smaller epsilon.",
             )
-    keys = _keys(settings, len(chances))
+    keys = [key_of(settings.key, number) for number in range(len(chances))]
 
     def draw(block: Block, number: int, delta: Array) -> Array | None:
         density, epsilon = chances[number]
         if density >= 1:
             return None
+        drawn = halves(keys[number], block.start, delta, block.xp)
         if density <= 0 or delta.shape[1] == 1:
-            return chosen(keys[number][0], block.start, delta, density, block.xp)
-        return _ranked(delta, keys[number], block, density, epsilon)
+            return below(drawn, density)
+        return _ranked(abs(delta), drawn, density - epsilon, density + epsilon, block.xp)
 
     return _remembered(tensors, settings, draw)
 
 
-def _ranked(
-    delta: Array, keys: tuple[int, int], block: Block, density: float, epsilon: float
-) -> Array:
+def _ranked(sizes: Array, drawn: Array, lowest: float, highest: float, xp: Any) -> Array:
     """Kept with the lowest probability, dropped with one minus the highest; otherwise kept if it is
     larger than another entry of its row: that adds what its rank is worth.
     """
-    xp = block.xp
-    drawn = halves(keys[0], block.start, delta, xp)
-    kept = another(abs(delta), keys[1], block.start, xp)
-    kept &= below(drawn, density + epsilon)
-    kept |= below(drawn, density - epsilon)
+    low, high = round(lowest * SPAN), round(highest * SPAN)
+    kept: Array = drawn < low
+    if low < high:
+        larger = another(sizes, drawn, low, high, xp)
+        larger &= drawn < high
+        kept |= larger
     return kept
-
-
-def _keys(settings: Settings, models: int) -> list[tuple[int, int]]:
-    """Two for each model."""
-    return [
-        (key_of(settings.key, model), key_of(settings.key, model + _SECOND))
-        for model in range(models)
-    ]
 
 
 def _magnitudes(block: Block) -> list[Array]:

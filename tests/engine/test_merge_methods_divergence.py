@@ -70,3 +70,9 @@ def test_what_is_taken_is_taken_whole():
     taken = found != base
     np.testing.assert_allclose(found[taken], other[taken], rtol=1e-6)
     assert 0 < taken.mean() < 0.25
+
+
+def test_rows_of_one_entry_have_no_divergence_and_are_taken():
+    base, other = models(0.01, (50, 1))
+    assert not measured([base, other]).divergence.any()
+    np.testing.assert_allclose(combine("arcee_fusion", [base, other]), other, rtol=1e-6)

@@ -62,8 +62,25 @@ def test_weights_that_sum_to_0_but_for_rounding_do_not_explode(name: str):
 @pytest.mark.parametrize("seed", range(5))
 def test_opposite_models_of_a_spherical_mean_meet_in_the_middle(seed: int):
     model = np.float32(np.random.default_rng(seed).standard_normal((97, 101)))
-    found = combine("multislerp", [model, -model], [0.37, 0.37], base=False)
-    np.testing.assert_array_equal(found, model * 0)
+    found = combine("multislerp", [model, -3 * model], [0.37, 0.37], base=False)
+    np.testing.assert_allclose(found, -model, rtol=1e-5)
+
+
+@pytest.mark.parametrize("row_wise", [False, True])
+def test_opposite_rows_and_columns_are_joined_by_a_straight_line(row_wise: bool):
+    """float32 would take them for nearly opposite, and divide by the sine that is left."""
+    shape = (1000, 1) if not row_wise else (2, 1000)
+    pair = np.random.default_rng(0).standard_normal((2, *shape))
+    pair[1] = -pair[0] * np.abs(pair[1].flat[0])
+    first, second = np.float32(pair)
+    how = {"nuslerp_flatten": False, "nuslerp_row_wise": row_wise}
+    found = combine("nuslerp", [first, second], [0.6, 0.4], base=False, **how)
+    np.testing.assert_allclose(found, 0.6 * first + 0.4 * second, rtol=1e-4, atol=1e-6)
+
+
+def test_the_karcher_mean_of_opposite_models_is_the_first_at_their_mean_length():
+    """As in the field's tools: no way from one to the other is shorter than the rest."""
+    np.testing.assert_allclose(combine("karcher", [BASE, -3 * BASE]), 2 * BASE, rtol=1e-5)
 
 
 def test_the_karcher_mean_of_one_model_is_that_model():

@@ -13,6 +13,8 @@ from alloyengine.merge.declare import Array, Block, Tensors
 
 _RUN = 4096  # float32 products are summed over so many elements, the sums of those in float64
 _NO_SUM = 1e-8
+CANCELLED = 3e-4
+"""Unit vectors whose sum is shorter cancel each other out: all the rest is rounding of `gram`."""
 _ONES = np.ones(_RUN, np.float32)
 
 
@@ -91,11 +93,19 @@ def row_dot(a: Array, b: Array, xp: Any) -> np.ndarray:
     return found
 
 
+def exact_row_dot(a: Array, b: Array, xp: Any) -> np.ndarray:
+    """As `row_dot`, with products in float64, too: short rows may be all but opposite."""
+    return _summed_products(a, b, 1, xp)
+
+
 def _column_dot(a: Array, b: Array, xp: Any) -> np.ndarray:
-    product = a * b
+    return _summed_products(a, b, 0, xp)
+
+
+def _summed_products(a: Array, b: Array, axis: int, xp: Any) -> np.ndarray:
     if xp is not np:
-        return np.asarray(product.sum(dim=0, dtype=xp.float64).cpu())
-    return np.asarray(product.sum(axis=0, dtype=np.float64))
+        return np.asarray((a.double() * b.double()).sum(dim=axis).cpu())
+    return np.asarray(np.multiply(a, b, dtype=np.float64).sum(axis=axis))
 
 
 def weighted_sum(arrays: Sequence[Array], weights: Sequence[Any]) -> Array:

@@ -75,6 +75,8 @@ def _divergence(base: Array, other: Array, change: Array, xp: Any) -> np.ndarray
     With p = softmax(other) and d = other - base: KL = log E_p[exp(-d)] + E_p[d]. The expectation
     of exp(-d) - 1 + d is formed by itself, so that nothing cancels where changes are small.
     """
+    if other.shape[1] == 1:
+        return np.zeros(len(other))  # the distribution of a single entry can't differ
     most = other.max(axis=1, keepdims=True) if xp is np else other.amax(dim=1, keepdim=True)
     if max(float(most.max()), -float(most.min())) > _SAFE:
         other -= most

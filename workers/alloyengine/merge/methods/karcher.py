@@ -7,7 +7,7 @@ dot products, in float64, however large the tensors are.
 import numpy as np
 
 from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
-from alloyengine.merge.gram import gram, weighted_sum
+from alloyengine.merge.gram import CANCELLED, gram, weighted_sum
 
 
 def measure(tensors: Tensors, settings: Settings) -> list[float]:
@@ -34,14 +34,15 @@ def _mean(units: np.ndarray, most: int, tol: float) -> np.ndarray:
     """
     count = len(units)
     here = np.full(count, 1 / count)
-    if _length(here, units) < tol:
+    if _length(here, units) < max(tol, CANCELLED):
         here = np.eye(count)[0]
     here /= _length(here, units)
     for _ in range(most):
         cosines = np.clip(units @ here, -1, 1)
         angles = np.arccos(cosines)
-        far = angles >= tol
-        stretch = np.where(far, angles / np.where(far, np.sin(angles), 1), 0) / count
+        # None to where it is already, and none to the opposite, where no way is the shortest.
+        led = (angles >= tol) & (angles <= np.pi - CANCELLED)
+        stretch = np.where(led, angles / np.where(led, np.sin(angles), 1), 0) / count
         step = stretch - (stretch @ cosines) * here
         size = _length(step, units)
         if size < tol:

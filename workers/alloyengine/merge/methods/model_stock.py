@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors, pairs
-from alloyengine.merge.gram import differences, gram, moved, row_dot, weighted_sum
+from alloyengine.merge.gram import differences, exact_row_dot, gram, moved, weighted_sum
 
 _SMALLEST = 1e-6  # of a product of lengths: what is less tells no angle
 
@@ -47,9 +47,9 @@ def combine(block: Block, settings: Settings, way: float | None) -> Array:
 
 def _of_rows(deltas: list[Array], settings: Settings, xp: Any) -> Array:
     """[rows, 1]"""
-    lengths = [np.sqrt(row_dot(delta, delta, xp)) for delta in deltas]
+    lengths = [np.sqrt(exact_row_dot(delta, delta, xp)) for delta in deltas]
     cosines = [
-        _cosine(row_dot(deltas[i], deltas[j], xp), lengths[i] * lengths[j])
+        _cosine(exact_row_dot(deltas[i], deltas[j], xp), lengths[i] * lengths[j])
         for i, j in pairs(range(len(deltas)))
     ]
     way = _way(np.mean(cosines, axis=0), len(deltas), settings).astype(np.float32)[:, None]

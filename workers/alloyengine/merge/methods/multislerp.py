@@ -7,7 +7,7 @@ remains is the direction of the mean, at the mean length.
 
 from alloyengine.errors import InputError
 from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
-from alloyengine.merge.gram import gram, moved, weighted_sum
+from alloyengine.merge.gram import CANCELLED, gram, moved, weighted_sum
 
 _NO_SUM = 1e-8
 
@@ -23,7 +23,7 @@ def measure(tensors: Tensors, settings: Settings) -> list[float]:
     lengths = products.diagonal() ** 0.5
     units = [weight / (length + eps) for weight, length in zip(weights, lengths, strict=True)]
     size = max(0.0, float(units @ products @ units)) ** 0.5
-    if size < eps:
+    if size < max(eps, CANCELLED * sum(map(abs, weights))):
         return _opposite(weights)
     mean = float(lengths @ weights)
     return [unit * mean / size for unit in units]

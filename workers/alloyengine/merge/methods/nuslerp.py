@@ -8,10 +8,17 @@ from typing import Any
 import numpy as np
 
 from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
-from alloyengine.merge.gram import column_gram, differences, gram, moved, row_dot, weighted_sum
+from alloyengine.merge.gram import (
+    column_gram,
+    differences,
+    exact_row_dot,
+    gram,
+    moved,
+    weighted_sum,
+)
 
 _NO_SUM = 1e-6  # weights that sum to less share equally
-_NO_ANGLE = 1e-8  # a smaller sine: a straight line
+_NO_ANGLE = 2.5e-4  # a smaller sine: a straight line; float32 knows no smaller one
 _SHORTEST = 1e-7
 
 
@@ -66,7 +73,7 @@ def _weights(t: float, aa: Any, bb: Any, ab: Any) -> tuple[Any, Any]:
 
 def _of_rows(t: float, pair: list[Array], block: Block) -> tuple[Any, Any]:
     a, b = pair
-    aa, bb, ab = (row_dot(x, y, block.xp) for x, y in ((a, a), (b, b), (a, b)))
+    aa, bb, ab = (exact_row_dot(x, y, block.xp) for x, y in ((a, a), (b, b), (a, b)))
     first, second = _weights(t, aa, bb, ab)
     return first[:, None], second[:, None]
 

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from alloyengine.errors import InputError
-from alloyengine.merge.chance import SPAN, another, below, chosen, halves, key_of
+from alloyengine.merge.chance import SPAN, another, chosen, halves, key_of
 from alloyengine.merge.consensus import floats
 from alloyengine.merge.declare import Array, Block, Settings, Tensors
 from alloyengine.merge.gram import differences, dot, summed, total
 from alloyengine.merge.selection import cuts
 
+_CACHED = 1 << 17  # elements
 _NO_NORM = 1e-7  # a smaller L1 norm is not rescaled
 
 Mask = Callable[[Block, int, Array], Array | None]
@@ -128,22 +129,36 @@ def by_rank(tensors: Tensors, settings: Settings) -> Sparse:
         density, epsilon = chances[number]
         if density >= 1:
             return None
-        drawn = halves(keys[number], block.start, delta, block.xp)
         if density <= 0 or delta.shape[1] == 1:
-            return below(drawn, density)
-        return _ranked(abs(delta), drawn, density - epsilon, density + epsilon, block.xp)
+            return chosen(keys[number], block.start, delta, density, block.xp)
+        return _ranked(delta, block, keys[number], density - epsilon, density + epsilon)
 
     return _remembered(tensors, settings, draw)
 
 
-def _ranked(sizes: Array, drawn: Array, lowest: float, highest: float, xp: Any) -> Array:
+def _ranked(delta: Array, block: Block, key: int, lowest: float, highest: float) -> Array:
+    """A mask by ranks; on a CPU by some rows at a time, or its many steps would leave the cache."""
+    xp, (rows, columns) = block.xp, delta.shape
+    some = max(1, _CACHED // columns) if xp is np else rows
+    parts = [
+        _drawn_by_rank(
+            delta[row : row + some], block.start + row * columns, key, lowest, highest, xp
+        )
+        for row in range(0, rows, some)
+    ]
+    return parts[0] if len(parts) == 1 else xp.concatenate(parts)
+
+
+def _drawn_by_rank(
+    delta: Array, start: int, key: int, lowest: float, highest: float, xp: Any
+) -> Array:
     """Kept with the lowest probability, dropped with one minus the highest; otherwise kept if it is
     larger than another entry of its row: that adds what its rank is worth.
     """
-    low, high = round(lowest * SPAN), round(highest * SPAN)
+    low, high, drawn = round(lowest * SPAN), round(highest * SPAN), halves(key, start, delta, xp)
     kept: Array = drawn < low
     if low < high:
-        larger = another(sizes, drawn, low, high, xp)
+        larger = another(abs(delta), drawn, low, high, xp)
         larger &= drawn < high
         kept |= larger
     return kept

@@ -47,10 +47,6 @@ class Sparse:
 Sparsify = Callable[[Tensors, Settings], Sparse]
 
 
-def keep_all(tensors: Tensors, settings: Settings) -> Sparse:
-    return Sparse(lambda *_: None, [1.0] * len(settings.each("weight")))
-
-
 def by_magnitude(tensors: Tensors, settings: Settings) -> Sparse:
     """The largest, `density` of all and at least one; exactly so many, also where many are equal."""
     size = tensors.shape[0] * tensors.shape[1]

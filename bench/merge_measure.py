@@ -58,7 +58,7 @@ def measure(command: Sequence[str | Path]) -> Run:
     """
     with tempfile.TemporaryFile() as said:
         begun = time.perf_counter()
-        process = subprocess.Popen(command, stdout=said, stderr=said)
+        process = subprocess.Popen(command, stdout=said, stderr=said, env=_environment())
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -68,6 +68,11 @@ def measure(command: Sequence[str | Path]) -> Run:
             words = " ".join(map(str, command))
             raise SystemExit(f"The exit status was {process.returncode}: {words}")
     return Run(seconds, usage.ru_maxrss * 1024)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, but Python may keep what it has compiled, as wherever somebody works."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def measure_writer(command: Sequence[str | Path], out: Path, inputs: Iterable[Path]) -> Run:

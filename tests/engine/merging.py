@@ -35,6 +35,9 @@ class Memory:
 
     sample = each
 
+    def bfloats(self, look: Callable[[Any, int, Any], T]) -> None:
+        """These are not."""
+
     def _moved(self, array: np.ndarray) -> Any:
         return array if self.xp is np else torch.from_numpy(array)
 

@@ -1,6 +1,5 @@
 """The files of a checkpoint, as ranges of bytes."""
 
-import mmap
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,14 +22,16 @@ class Files(Protocol):
         """`size` bytes of a file as uint8, not to be written to. InputError when it is cut short."""
         ...
 
+    def fill(self, name: str, offset: int, memory: memoryview) -> None:
+        """Reads into memory that is there: bytes, as many as it has."""
+        ...
+
     def close(self) -> None: ...
 
 
 class Folder:
-    """Maps the bytes asked for into memory, and lets go of them with the array that shows them.
-
-    On a file in the page cache this is twice as fast as reading into a buffer: nothing is copied.
-    The mapping never outgrows the file of this moment: what was cut off before is an error here.
+    """Reads into memory of its own: with two threads as fast as mapping, or faster, and a file that
+    is cut short meanwhile is an error rather than the end of the process.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,17 +46,18 @@ class Folder:
     def read(self, name: str, offset: int, size: int) -> "np.ndarray":
         import numpy as np
 
-        if size == 0:
-            return np.empty(0, np.uint8)
+        found = np.empty(size, np.uint8)
+        self.fill(name, offset, found.data)
+        found.flags.writeable = False
+        return found
+
+    def fill(self, name: str, offset: int, memory: memoryview) -> None:
         file = self._file(name)
-        if os.fstat(file).st_size < offset + size:
-            raise InputError("checkpoint_damaged", f"{name} was cut short while it was read.")
-        begin = offset - offset % mmap.ALLOCATIONGRANULARITY
-        flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
-        mapped = mmap.mmap(
-            file, offset + size - begin, flags=flags, prot=mmap.PROT_READ, offset=begin
-        )
-        return np.frombuffer(mapped, np.uint8, size, offset - begin)
+        while memory:
+            count = os.preadv(file, [memory], offset)
+            if not count:
+                raise InputError("checkpoint_damaged", f"{name} was cut short while it was read.")
+            memory, offset = memory[count:], offset + count
 
     def close(self) -> None:
         self._closing.close()

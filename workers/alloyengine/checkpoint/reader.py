@@ -79,6 +79,12 @@ class Checkpoint:
         found = self._files.read(place.shard, place.offset + start * width, (stop - start) * width)
         return found.view(raw_dtype(place.info.dtype))
 
+    def fill(self, name: str, start: int, numbers: "np.ndarray") -> None:
+        """As `window`, into memory that is there: a contiguous array of the file's type."""
+        place = self.place(name)
+        offset = place.offset + start * DTYPES[place.info.dtype][1]
+        self._files.fill(place.shard, offset, numbers.reshape(-1).view("u1").data)
+
     def read(self, name: str) -> "torch.Tensor":
         """The whole tensor, in memory of its own."""
         import torch

@@ -64,6 +64,9 @@ class Remote:
             return blocks[0][begin:end]
         return np.concatenate([blocks[0][begin:], *blocks[1:-1], blocks[-1][:end]])
 
+    def fill(self, name: str, offset: int, memory: memoryview) -> None:
+        np.frombuffer(memory, np.uint8)[:] = self.read(name, offset, len(memory))
+
     def close(self) -> None:
         for file in self._files.values():
             self._blocks.forget(file)

@@ -49,8 +49,8 @@ class Output(Protocol):
 
 
 class NewFolder:
-    """A folder of this disk. The files have their full size from the start, so that a full disk
-    shows at once. With `replace` an earlier folder gives way at the end.
+    """A folder of this disk, which must have room for all of it from the start. With `replace` an
+    earlier folder gives way at the end.
     """
 
     def __init__(self, out: Path, replace: bool = False) -> None:
@@ -65,13 +65,14 @@ class NewFolder:
         shutil.rmtree(partial, ignore_errors=True)
         try:
             partial.mkdir(parents=True)
+            _check_room(partial, sum(sizes.values()))
             with ExitStack() as closing:
                 yield _Draft(partial, sizes, closing)
             _put_in_place(partial, out)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            raise CapacityError("disk_full", "The disk is full.", "Free some room.") from error
+            raise _full("The disk is full.") from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -83,14 +84,24 @@ class NewFolder:
             )
 
 
+def _check_room(folder: Path, size: int) -> None:
+    if size > (free := shutil.disk_usage(folder).free):
+        raise _full(
+            f"The weights take {size / 1e9:.2f} GB, and the disk has {free / 1e9:.2f} GB left."
+        )
+
+
+def _full(detail: str) -> CapacityError:
+    return CapacityError("disk_full", detail, "Free some room.")
+
+
 class _Draft:
     def __init__(self, folder: Path, sizes: Mapping[str, int], closing: ExitStack) -> None:
         self.folder = folder
         self._files: dict[str, int] = {}
-        for name, size in sizes.items():
+        for name in sizes:
             file = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
             closing.callback(os.close, file)
-            os.posix_fallocate(file, 0, size)
             self._files[name] = file
 
     def write(self, name: str, offset: int, data: memoryview) -> None:

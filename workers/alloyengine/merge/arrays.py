@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from alloyengine.checkpoint.dtypes import raw_dtype
+from alloyengine.merge.loops import compiled
 
 Array = np.ndarray
 
@@ -15,6 +16,8 @@ Array = np.ndarray
 def decode(raw: Array, code: str) -> Array:
     """float32 in memory of its own, of the shape of `raw` (as `Checkpoint.window` gives it)."""
     match code:
+        case "BF16" if (loops := compiled()) and raw.flags.c_contiguous:
+            return np.asarray(loops.decode(raw))
         case "BF16":
             wide = np.empty(raw.shape, np.float32)
             # A bfloat16 is the upper half of a float32.
@@ -29,7 +32,7 @@ def decode(raw: Array, code: str) -> Array:
 def encode(wide: Array, code: str) -> Array:
     """float32 to the file's type, rounded to nearest, ties to even. May overwrite `wide`."""
     if code == "BF16":
-        return _to_bfloat16(wide)
+        return loops.encode(wide) if (loops := compiled()) else _to_bfloat16(wide)
     return wide.astype(raw_dtype(code), copy=False)
 
 
@@ -50,6 +53,8 @@ def fits(wide: Array, code: str) -> bool:
     """Are the numbers finite, and still so in the file's type?"""
     if code == "F16":
         return bool((np.abs(wide) < _LARGEST_HALF).all())
+    if loops := compiled():
+        return bool(loops.finite(wide))
     return bool(np.isfinite(wide).all())
 
 

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from alloyengine.errors import InputError
 from alloyengine.merge.declare import Array
+from alloyengine.merge.loops import prepare
 
 
 class Backend(Protocol):
@@ -26,6 +27,10 @@ class Backend(Protocol):
     @property
     def sample(self) -> int:
         """Elements of each chunk that stand for all of them."""
+        ...
+
+    def prepare(self, elements: int) -> None:
+        """Tells how many are going to be read."""
         ...
 
     def decode(self, raw: Any, code: str) -> Array:
@@ -62,6 +67,9 @@ class Cpu:
         self.xp = np
         self.decode, self.encode, self.fits = arrays.decode, arrays.encode, arrays.fits
 
+    def prepare(self, elements: int) -> None:
+        prepare(elements)
+
     def load(self, wide: Any) -> Array:
         return wide
 
@@ -94,6 +102,9 @@ class Torch:
         import torch
 
         self.xp, self._device = torch, device
+
+    def prepare(self, elements: int) -> None:
+        """A GPU is always ready."""
 
     def decode(self, raw: Any, code: str) -> Array:
         from alloyengine.checkpoint.dtypes import torch_dtype

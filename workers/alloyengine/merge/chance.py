@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from alloyengine.merge.declare import Array
+from alloyengine.merge.loops import compiled
 
 _FIRST, _SECOND = 0x7FEB352D, 0x846CA68B
 _WORD = 0xFFFFFFFF
@@ -95,8 +96,7 @@ def _repeated(bits: Array, xp: Any) -> Array:
 
 def _scaled(drawn: Array, low: int, width: int, count: int, xp: Any) -> Array:
     """low … low + width as 0 … count, by a multiplication and a shift of 32 bits."""
-    shift = max(1, (width * (SPAN - 1) // count).bit_length()) - 1
-    factor = (count << shift) // width  # of 16 bits, as `drawn` is: they fit
+    shift, factor = scale_of(width, count)
     if xp is not np:
         return (drawn - low).clamp(0, width - 1) * factor >> shift
     wide = drawn.astype(np.uint32)
@@ -104,6 +104,12 @@ def _scaled(drawn: Array, low: int, width: int, count: int, xp: Any) -> Array:
     wide *= np.uint32(factor)
     wide >>= np.uint32(shift)
     return wide.view(np.int32)
+
+
+def scale_of(width: int, count: int) -> tuple[int, int]:
+    """The shift, and the factor, which has 16 bits: times 16 random ones it fits 32."""
+    shift = max(1, (width * (SPAN - 1) // count).bit_length()) - 1
+    return shift, (count << shift) // width
 
 
 def _next(rows: int, columns: int, xp: Any, like: Array) -> Array:
@@ -126,6 +132,8 @@ def _taken(array: Array, index: Array, xp: Any) -> Array:
 
 def chosen(key: int, start: int, like: Array, probability: float, xp: Any) -> Array:
     """Which elements are drawn, each with the same probability (to 1/65536): bool, like `like`."""
+    if loops := compiled(xp):
+        return loops.drawn(key, start, like.shape, round(probability * SPAN))
     return below(halves(key, start, like, xp), probability)
 
 

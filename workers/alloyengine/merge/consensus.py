@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from alloyengine.merge.declare import Array
+from alloyengine.merge.loops import compiled
 
 _TINY = 1e-20
 _SIGN = -(1 << 31)  # the bit of a float32, as int32
@@ -28,10 +29,13 @@ def agreeing(
 
     Overwrites all arrays.
     """
+    total = divisor = None
+    if loops := compiled(xp):
+        total, divisor = loops.agreeing(changes, sign_of, weights)
+        return total, divisor
     # A sum is -0 only where all changes are -0: there the sign makes no difference.
     sign = _bits(sign_of, xp)
     sign &= _SIGN
-    total = divisor = None
     for number, change in enumerate(changes):
         flipped = _bits(change, xp)
         flipped ^= sign

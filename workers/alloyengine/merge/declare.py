@@ -47,6 +47,13 @@ class Tensors(Protocol):
         """
         ...
 
+    def bfloats(self, look: "Callable[[Any, int, Any], T]") -> list[T] | None:
+        """As `each`, of the numbers as the files have them: the compiled loops, the number of the
+        block's first element, and uint16 [models, elements]. None where they are not all bfloat16, or
+        loops not compiled.
+        """
+        ...
+
     def sample(self, look: Callable[[Block], T]) -> list[T]:
         """As `each`, of a part of a large tensor: some rows here and there, always the same."""
         ...
@@ -67,6 +74,7 @@ class Settings:
 
 Measure = Callable[[Tensors, Settings], Any]
 Combine = Callable[[Block, Settings, Any], Array]
+Weights = Callable[[Settings, Any], Sequence[float] | None]
 
 
 @dataclass(frozen=True)
@@ -74,12 +82,14 @@ class Method:
     """A merge method: pure functions under a declared name.
 
     `combine` gets what `measure` returned (None without one). The result is float32 of the block's
-    shape.
+    shape. When all it does is to weigh the models and add them up, `weights` says how (None where
+    there is more to it): then it can be done without decoding them.
     """
 
     name: MergeMethod
     combine: Combine
     measure: Measure | None = None
+    weights: Weights | None = None
 
     @property
     def declaration(self) -> Declaration:

@@ -19,6 +19,8 @@ from alloyengine.errors import InputError, Stopped
 from alloyengine.merge.arrays import finite_bits
 from alloyengine.merge.backend import Backend
 from alloyengine.merge.declare import Block, T
+from alloyengine.merge.loops import compiled
+from alloyengine.merge.source import Stored
 from alloyengine.merge.steps import Step
 from alloyengine.merge.workers import Workers
 from alloyengine.report import Reporter
@@ -37,6 +39,7 @@ def execute(
 ) -> None:
     """Makes every step's tensor. Raises InputError for numbers that are not finite, Stopped."""
     threads = threads or len(os.sched_getaffinity(0))
+    backend.prepare(sum(step.numel * len(step.sources) for step in steps))
     stop, done = Event(), SimpleQueue[Future[int]]()
     with ExitStack() as closing:
         workers = closing.enter_context(Workers(threads))
@@ -69,6 +72,9 @@ def _drive(tensors: "_Passes", target: Target) -> int:
         return step.numel
     method, settings = step.method, step.settings
     measured = method.measure(tensors, settings) if method.measure else None
+    weights = method.weights(settings, measured) if method.weights else None
+    if weights and tensors.blend(weights, target):
+        return step.numel
 
     def combine(block: Block) -> None:
         start = block.start
@@ -109,6 +115,26 @@ class _Passes:
     def sample(self, look: Callable[[Block], T]) -> list[T]:
         return [found for chunk in self._map(partial(self._look_into, look)) for found in chunk]
 
+    def bfloats(self, look: Callable[[Any, int, Any], T]) -> list[T] | None:
+        stored = [source for source in self.step.sources if isinstance(source, Stored)]
+        known = len(stored) == len(self.step.sources) and all(s.dtype == "BF16" for s in stored)
+        if not known or not (loops := compiled(self.backend.xp)):
+            return None
+        work = partial(self._look_at_bfloats, partial(look, loops), stored)
+        return [found for chunk in self._map(work) for found in chunk]
+
+    def blend(self, weights: Sequence[float], target: Target) -> bool:
+        """Puts the weighted sum without decoding the models, if that can be."""
+        step = self.step
+
+        def look(loops: Any, start: int, raw: Any) -> None:
+            merged = loops.blend(raw, weights)
+            if not finite_bits(merged, step.dtype):
+                raise _not_finite(step)
+            target.put(step.tensor, start, merged)
+
+        return step.dtype == "BF16" and self.bfloats(look) is not None
+
     def copy(self, target: Target) -> None:
         """Puts the only source's bytes as they are."""
         self._map(partial(self._copy, target))
@@ -123,10 +149,23 @@ class _Passes:
 
     def _copy(self, target: Target, start: int, stop: int) -> None:
         self._check()
-        raw = self.step.original.raw(start, stop)
-        if not finite_bits(raw, self.step.dtype):
-            raise _not_finite(self.step)
-        target.put(self.step.tensor, start * self.step.columns, raw)
+        for a, b in self._split(start, stop, self.backend.block):
+            raw = self.step.original.raw(a, b)
+            if not finite_bits(raw, self.step.dtype):
+                raise _not_finite(self.step)
+            target.put(self.step.tensor, a * self.step.columns, raw)
+
+    def _look_at_bfloats(
+        self, look: Callable[[int, Any], T], sources: Sequence[Stored], start: int, stop: int
+    ) -> list[T]:
+        self._check()
+        np, columns, found = self.backend.xp, self.step.columns, []
+        for a, b in self._split(start, stop, self.backend.block):
+            numbers = np.empty((len(sources), (b - a) * columns), np.uint16)
+            for source, row in zip(sources, numbers, strict=True):
+                source.model.fill(source.tensor, a * columns, row)
+            found.append(look(a * columns, numbers))
+        return found
 
     def _look(self, look: Callable[[Block], T], start: int, stop: int) -> list[T]:
         self._check()

@@ -4,12 +4,14 @@ Spherical methods and model stocks stay in the span of their tensors: all they n
 matrix of dot products, and all they make is a weighted sum.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from alloyengine.merge.declare import Array, Block, Tensors
+from alloyengine.merge.declare import Array, Block, Measure, Method, Settings, Tensors
+from alloyengine.merge.loops import compiled
+from alloyengine.spec.methods import MergeMethod
 
 _RUN = 4096  # float32 products are summed over so many elements, the sums of those in float64
 _NO_SUM = 1e-8
@@ -27,7 +29,8 @@ def gram(tensors: Tensors, deltas: bool = False) -> np.ndarray:
         arrays = differences(block) if deltas else block.arrays
         return [dot(a, b, block.xp) for i, a in enumerate(arrays) for b in arrays[i:]]
 
-    sums = summed(tensors.each(look))
+    raw = tensors.bfloats(lambda loops, _, numbers: loops.products(numbers, deltas))
+    sums = summed(tensors.each(look) if raw is None else raw)
     size = int((np.sqrt(8 * len(sums) + 1) - 1) / 2)
     found = np.zeros((size, size))
     rows, columns = np.triu_indices(size)
@@ -112,9 +115,13 @@ def weighted_sum(arrays: Sequence[Array], weights: Sequence[Any]) -> Array:
     """Σ wᵢxᵢ, in the memory of the arrays. A weight is a number, or float32 that broadcasts."""
     total = arrays[0]
     total *= weights[0]
+    loops = compiled() if isinstance(total, np.ndarray) else None
     for array, weight in zip(arrays[1:], weights[1:], strict=True):
-        array *= weight
-        total += array
+        if loops and isinstance(weight, float):
+            loops.add(total, array, weight)
+        else:
+            array *= weight
+            total += array
     return total
 
 
@@ -124,6 +131,19 @@ def divided(weights: Sequence[float], normalize: float) -> list[float]:
     return [weight / (divisor if abs(divisor) >= _NO_SUM else 1.0) for weight in weights]
 
 
-def moved(arrays: Sequence[Array], weights: Sequence[float]) -> Array:
-    """x₀ + Σ wᵢ(xᵢ - x₀) of the other arrays, in their memory, as (1 - Σw)·x₀ + Σ wᵢxᵢ."""
-    return weighted_sum(arrays, [1 - sum(weights), *weights])
+def from_first(weights: Sequence[float]) -> list[float]:
+    """All weights, given the others': x₀ + Σ wᵢ(xᵢ - x₀) is (1 - Σw)·x₀ + Σ wᵢxᵢ."""
+    return [1 - sum(weights), *weights]
+
+
+def blend(
+    name: MergeMethod,
+    weights: Callable[[Settings, Any], Sequence[float]],
+    measure: Measure | None = None,
+) -> Method:
+    """A method that makes nothing but weighted sums."""
+
+    def combine(block: Block, settings: Settings, measured: Any) -> Array:
+        return weighted_sum(block.arrays, weights(settings, measured))
+
+    return Method(name, combine, measure, weights)

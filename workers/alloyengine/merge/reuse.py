@@ -77,6 +77,7 @@ class Fingerprints:
 
     def __init__(self) -> None:
         self._manifests: dict[Path, Manifest | None] = {}
+        self._files: dict[Path, list[str | int]] = {}
 
     def of(self, step: Step) -> str | None:
         """None for a tensor that can't be told, such as one that is read by URL."""
@@ -110,7 +111,12 @@ class Fingerprints:
         manifest = self._manifests[model.path]
         if manifest and tensor in manifest.tensors:
             return manifest.tensors[tensor]
-        return [str(file.resolve()), *_state(file), place.offset]
+        return [*self._file(file), place.offset]
+
+    def _file(self, path: Path) -> list[str | int]:
+        if path not in self._files:
+            self._files[path] = [str(path.resolve()), *_state(path)]
+        return self._files[path]
 
 
 def _numbers(settings: Settings) -> list[Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from alloyengine.merge.declare import Array, Block, Tensors
+from alloyengine.merge.loops import compiled
 
 Score = Callable[[Block], list[Array]]
 _MARGIN = 0.005  # of all ranks, to either side of the sample's guess
@@ -111,6 +112,9 @@ def _look(score: Score, brackets: Mapping[int, _Bracket], block: Block) -> dict[
     scores, count, looks = score(block), block.xp.count_nonzero, {}
     for number, bracket in brackets.items():
         array = scores[number].reshape(-1)
+        if loops := compiled(block.xp):
+            looks[number] = _Look(block.row, *loops.tally(array, bracket.low, bracket.high))
+            continue
         inside, beyond = array < bracket.high, array > bracket.low
         above, reaching = int(count(array > bracket.high)), int(count(array >= bracket.low))
         high, low = len(array) - above - int(count(inside)), reaching - int(count(beyond))

@@ -25,7 +25,7 @@ Reader = Callable[[int, int], Array]
 
 class Source(Protocol):
     def open(self, start: int, stop: int, backend: Backend) -> Reader:
-        """A reader of these rows, which stay mapped for as long as the reader lives."""
+        """A reader of these rows."""
         ...
 
 
@@ -37,15 +37,18 @@ class Stored:
     tensor: str
     columns: int
 
+    @property
+    def dtype(self) -> str:
+        return self.model.info(self.tensor).dtype
+
     def raw(self, start: int, stop: int) -> "np.ndarray":
         """Rows as the file has them, not to be written to."""
         found = self.model.window(self.tensor, start * self.columns, stop * self.columns)
         return found.reshape(stop - start, self.columns)
 
     def open(self, start: int, stop: int, backend: Backend) -> Reader:
-        code = self.model.info(self.tensor).dtype
-        raw = self.raw(start, stop)
-        return lambda a, b: backend.decode(raw[a - start : b - start], code)
+        code = self.dtype
+        return lambda a, b: backend.decode(self.raw(a, b), code)
 
 
 @dataclass(frozen=True)
@@ -150,5 +153,5 @@ def _gather(source: Source, rows: Sequence[int], backend: Backend) -> Array:
     wanted = [row - low for row in rows]
     if isinstance(source, Stored):
         raw = source.raw(low, high)[wanted]
-        return backend.decode(raw, source.model.info(source.tensor).dtype)
+        return backend.decode(raw, source.dtype)
     return source.open(low, high, backend)(low, high)[wanted]

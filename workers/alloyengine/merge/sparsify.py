@@ -17,6 +17,7 @@ from alloyengine.merge.chance import SPAN, another, chosen, halves, key_of
 from alloyengine.merge.consensus import floats
 from alloyengine.merge.declare import Array, Block, Settings, Tensors
 from alloyengine.merge.gram import differences, dot, summed, total
+from alloyengine.merge.loops import compiled
 from alloyengine.merge.selection import cuts
 
 _CACHED = 1 << 17  # elements
@@ -38,9 +39,13 @@ class Sparse:
         deltas = differences(block)
         for number, delta in enumerate(deltas):
             kept = self.mask(block, number, delta)
+            scale = self.scales[number] * weights[number]
+            if kept is not None and (loops := compiled(block.xp)):
+                loops.thin(delta, kept, scale)
+                continue
             if kept is not None:
                 delta *= kept
-            delta *= self.scales[number] * weights[number]
+            delta *= scale
         return deltas
 
 
@@ -133,8 +138,11 @@ def by_rank(tensors: Tensors, settings: Settings) -> Sparse:
 
 
 def _ranked(delta: Array, block: Block, key: int, lowest: float, highest: float) -> Array:
-    """A mask by ranks; on a CPU by some rows at a time, or its many steps would leave the cache."""
+    """A mask by ranks; with plain numpy by some rows at a time, or its many steps would leave the cache."""
     xp, (rows, columns) = block.xp, delta.shape
+    if loops := compiled(xp):
+        ends = round(lowest * SPAN), round(highest * SPAN)
+        return loops.drawn_by_rank(delta, block.start, key, *ends)
     some = max(1, _CACHED // columns) if xp is np else rows
     parts = [
         _drawn_by_rank(
@@ -179,6 +187,9 @@ def _rescaled(tensors: Tensors, settings: Settings, mask: Mask) -> Sparse:
 
 def _norms(delta: Array, kept: Array | None, xp: Any) -> tuple[float, float]:
     """L1 norms before and after."""
+    if kept is not None and (loops := compiled(xp)):
+        whole, part = loops.norms(delta, kept)
+        return float(whole), float(part)
     sizes = abs(delta)
     whole = total(sizes, xp)
     return whole, whole if kept is None else dot(sizes, floats(kept, xp), xp)

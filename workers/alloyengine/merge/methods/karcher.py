@@ -6,8 +6,8 @@ dot products, in float64, however large the tensors are.
 
 import numpy as np
 
-from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
-from alloyengine.merge.gram import CANCELLED, gram, weighted_sum
+from alloyengine.merge.declare import Settings, Tensors
+from alloyengine.merge.gram import CANCELLED, blend, gram
 
 
 def measure(tensors: Tensors, settings: Settings) -> list[float]:
@@ -56,8 +56,4 @@ def _length(coefficients: np.ndarray, units: np.ndarray) -> float:
     return float(np.sqrt(max(coefficients @ units @ coefficients, 0)))
 
 
-def combine(block: Block, settings: Settings, weights: list[float]) -> Array:
-    return weighted_sum(block.arrays, weights)
-
-
-METHOD = Method("karcher", combine, measure)
+METHOD = blend("karcher", lambda _, measured: measured, measure)

@@ -1,13 +1,12 @@
 """Weighted average ("model soup"): Wortsman et al., arXiv 2203.05482."""
 
-from alloyengine.merge.declare import Array, Block, Method, Settings
-from alloyengine.merge.gram import divided, weighted_sum
+from alloyengine.merge.declare import Settings
+from alloyengine.merge.gram import blend, divided
 
 
-def combine(block: Block, settings: Settings, _: None) -> Array:
+def weights(settings: Settings, _: None) -> list[float]:
     """Σ wᵢxᵢ, divided by Σ wᵢ when `normalize` is on and the sum is not 0."""
-    weights = divided(settings.each("weight"), settings.shared["normalize"])
-    return weighted_sum(block.arrays, weights)
+    return divided(settings.each("weight"), settings.shared["normalize"])
 
 
-METHOD = Method("linear", combine)
+METHOD = blend("linear", weights)

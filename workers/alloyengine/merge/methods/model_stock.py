@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors, pairs
-from alloyengine.merge.gram import differences, exact_row_dot, gram, moved, weighted_sum
+from alloyengine.merge.gram import differences, exact_row_dot, from_first, gram, weighted_sum
 
 _SMALLEST = 1e-6  # of a product of lengths: what is less tells no angle
 
@@ -36,10 +36,15 @@ def _way(cosine: Any, count: int, settings: Settings) -> Any:
     return np.maximum(way, 0) if settings.shared["clamp"] else way
 
 
+def weights(settings: Settings, way: float | None) -> list[float] | None:
+    count = len(settings.own) - 1
+    return None if way is None else from_first([way / count] * count)
+
+
 def combine(block: Block, settings: Settings, way: float | None) -> Array:
+    if (known := weights(settings, way)) is not None:
+        return weighted_sum(block.arrays, known)
     count = len(block.arrays) - 1
-    if way is not None:
-        return moved(block.arrays, [way / count] * count)
     base, deltas = block.arrays[0], differences(block)
     base += weighted_sum(deltas, [_of_rows(deltas, settings, block.xp) / count] * count)
     return base
@@ -56,4 +61,4 @@ def _of_rows(deltas: list[Array], settings: Settings, xp: Any) -> Array:
     return way if xp is np else xp.from_numpy(way).to(deltas[0].device)
 
 
-METHOD = Method("model_stock", combine, measure)
+METHOD = Method("model_stock", combine, measure, weights)

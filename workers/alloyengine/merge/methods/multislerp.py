@@ -6,8 +6,8 @@ remains is the direction of the mean, at the mean length.
 """
 
 from alloyengine.errors import InputError
-from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
-from alloyengine.merge.gram import CANCELLED, gram, moved, weighted_sum
+from alloyengine.merge.declare import Settings, Tensors
+from alloyengine.merge.gram import CANCELLED, blend, from_first, gram
 
 _NO_SUM = 1e-8
 
@@ -50,12 +50,12 @@ def _opposite(weights: list[float]) -> list[float]:
     )
 
 
-def combine(block: Block, settings: Settings, weights: list[float]) -> Array:
-    return (moved if _has_base(settings) else weighted_sum)(block.arrays, weights)
+def weights(settings: Settings, measured: list[float]) -> list[float]:
+    return from_first(measured) if _has_base(settings) else measured
 
 
 def _has_base(settings: Settings) -> bool:
     return not settings.own[0]
 
 
-METHOD = Method("multislerp", combine, measure)
+METHOD = blend("multislerp", weights, measure)

@@ -12,8 +12,8 @@ from alloyengine.merge.gram import (
     column_gram,
     differences,
     exact_row_dot,
+    from_first,
     gram,
-    moved,
     weighted_sum,
 )
 
@@ -36,14 +36,20 @@ def measure(tensors: Tensors, settings: Settings) -> Any:
     return _weights(_share(settings), products[0, 0], products[1, 1], products[0, 1])
 
 
-def combine(block: Block, settings: Settings, weights: Any) -> Array:
-    if _has_base(settings) and settings.shared["nuslerp_flatten"]:
-        return moved(block.arrays, [float(weight) for weight in weights])
+def weights(settings: Settings, measured: Any) -> list[float] | None:
+    if not settings.shared["nuslerp_flatten"]:
+        return None
+    pair = [float(weight) for weight in measured]
+    return from_first(pair) if _has_base(settings) else pair
+
+
+def combine(block: Block, settings: Settings, measured: Any) -> Array:
+    if (known := weights(settings, measured)) is not None:
+        return weighted_sum(block.arrays, known)
     base = block.arrays[0] if _has_base(settings) else None
     pair = block.arrays if base is None else differences(block)
-    if weights is None:
-        weights = _of_rows(_share(settings), pair, block)
-    result = weighted_sum(pair, [_laid(weight, block) for weight in weights])
+    found = _of_rows(_share(settings), pair, block) if measured is None else measured
+    result = weighted_sum(pair, [_laid(weight, block) for weight in found])
     if base is not None:
         result += base
     return result
@@ -87,4 +93,4 @@ def _laid(weight: Any, block: Block) -> Any:
     return block.xp.from_numpy(weight.astype(np.float32)).to(block.arrays[0].device)
 
 
-METHOD = Method("nuslerp", combine, measure)
+METHOD = Method("nuslerp", combine, measure, weights)

@@ -5,8 +5,8 @@ Shoemake, "Animating rotation with quaternion curves", 1985, doi:10.1145/325165.
 
 import math
 
-from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
-from alloyengine.merge.gram import gram, weighted_sum
+from alloyengine.merge.declare import Settings, Tensors
+from alloyengine.merge.gram import blend, gram
 
 _NEARLY_PARALLEL = 0.9995
 _SHORTEST = 1e-8  # a shorter tensor has no direction
@@ -26,8 +26,4 @@ def measure(tensors: Tensors, settings: Settings) -> tuple[float, float]:
     return math.sin((1 - t) * angle) / math.sin(angle), math.sin(t * angle) / math.sin(angle)
 
 
-def combine(block: Block, settings: Settings, weights: tuple[float, float]) -> Array:
-    return weighted_sum(block.arrays, weights)
-
-
-METHOD = Method("slerp", combine, measure)
+METHOD = blend("slerp", lambda _, measured: measured, measure)

@@ -3,14 +3,14 @@
 Ilharco et al., arXiv 2212.04089.
 """
 
-from alloyengine.merge.declare import Array, Block, Method, Settings
-from alloyengine.merge.gram import divided, moved
+from alloyengine.merge.declare import Settings
+from alloyengine.merge.gram import blend, divided, from_first
 
 
-def combine(block: Block, settings: Settings, _: None) -> Array:
+def weights(settings: Settings, _: None) -> list[float]:
     """base + λ Σ wᵢ(xᵢ - base), the sum divided by Σ wᵢ when `normalize` is on."""
-    weights = divided(settings.each("weight"), settings.shared["normalize"])
-    return moved(block.arrays, [weight * settings.shared["lambda"] for weight in weights])
+    found = divided(settings.each("weight"), settings.shared["normalize"])
+    return from_first([weight * settings.shared["lambda"] for weight in found])
 
 
-METHOD = Method("task_arithmetic", combine)
+METHOD = blend("task_arithmetic", weights)

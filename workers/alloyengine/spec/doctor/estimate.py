@@ -81,7 +81,7 @@ def _layers(group: Group) -> int:
 
 
 def _memory(case: Case, ours: ModelFacts) -> int:
-    """For every core a chunk of each model, mapped, and a block in float32 with its temporaries.
+    """For every core blocks of each model, as read and in float32, with their temporaries.
     DARE and DELLA keep a bit an element and model of the largest tensor.
     """
     models = max(map(_models, case.groups))

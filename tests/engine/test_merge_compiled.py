@@ -9,10 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from alloyengine.merge import arrays, chance, compiled, gram, loops, selection, sparsify
+from alloyengine.merge import arrays, chance, gram, loops, selection, sparsify
 from alloyengine.merge.consensus import agreeing
-from alloyengine.merge.declare import Block
-from alloyengine.merge.methods import METHODS
+from alloyengine.merge.declare import Block, Settings
+from alloyengine.merge.loops import twins
+from alloyengine.merge.methods import METHODS, arcee_fusion
 from alloyengine.merge.recipe import parse
 from alloyengine.merge.run import run
 from alloyengine.report import Silent
@@ -40,7 +41,7 @@ def in_use(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Compiled loops, however small the merge."""
     monkeypatch.setattr(loops, "WORTH", 0)
     loops.prepare(1)
-    assert loops.compiled(np) is compiled
+    assert loops.compiled(np) is twins
     assert loops.compiled(torch) is None
     yield
     monkeypatch.undo()
@@ -57,45 +58,45 @@ def test_a_small_merge_does_not_wait_for_the_compiler():
 
 
 def test_bfloat16(numbers: np.ndarray):
-    narrow = compiled.encode(numbers)
+    narrow = twins.encode(numbers)
     assert same(narrow, arrays.encode(numbers.copy(), "BF16"))
-    assert same(compiled.decode(narrow), arrays.decode(narrow, "BF16"))
+    assert same(twins.decode(narrow), arrays.decode(narrow, "BF16"))
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
 def test_finite(numbers: np.ndarray, wrong: float):
-    assert compiled.finite(numbers)
+    assert twins.finite(numbers)
     numbers[-1, -1] = wrong
-    assert not compiled.finite(numbers)
+    assert not twins.finite(numbers)
 
 
 def test_add(numbers: np.ndarray):
     total, other = numbers[::-1].copy(), numbers * np.float32(0.3)
-    compiled.add(total, numbers, 0.7)
+    twins.add(total, numbers, 0.7)
     assert same(total, gram.weighted_sum([numbers[::-1].copy(), numbers.copy()], [1.0, 0.7]))
-    with pytest.raises(AttributeError):  # or the sum would go to a copy
-        compiled.add(np.asfortranarray(np.ones((2, 3), np.float32)), other, 0.7)
+    with pytest.raises(TypeError):  # or the sum would go to a copy
+        twins.add(np.asfortranarray(np.ones((2, 3), np.float32)), other, 0.7)
 
 
 def test_blend_and_products(numbers: np.ndarray):
     bases = [numbers.clip(-9, 9), numbers[::-1].clip(-9, 9), numbers.clip(-9, 9) * np.float32(0.7)]
-    raw = np.stack([compiled.encode(np.ascontiguousarray(base)).reshape(-1) for base in bases])
+    raw = np.stack([twins.encode(np.ascontiguousarray(base)).reshape(-1) for base in bases])
     wide = [arrays.decode(row[None], "BF16") for row in raw]
     sums = gram.weighted_sum([row.copy() for row in wide], [0.5, 0.3, -0.2])
-    assert same(compiled.blend(raw, [0.5, 0.3, -0.2]), arrays.encode(sums, "BF16")[0])
+    assert same(twins.blend(raw, [0.5, 0.3, -0.2]), arrays.encode(sums, "BF16")[0])
     for deltas in (False, True):
         whole = gram.gram(Memory(wide), deltas)
-        found = compiled.products(raw, deltas)
+        found = twins.products(raw, deltas)
         np.testing.assert_allclose(found, whole[np.triu_indices(len(whole))], rtol=1e-5, atol=1e-5)
 
 
 def test_thin_and_norms(numbers: np.ndarray):
     kept, delta = numbers > 0.1, numbers.clip(-9, 9)
     found = delta.copy()
-    compiled.thin(found, kept, 0.4)
+    twins.thin(found, kept, 0.4)
     assert same(found, delta * kept * np.float32(0.4))
     np.testing.assert_allclose(
-        compiled.norms(delta, kept), [abs(delta).sum(), abs(delta[kept]).sum()], rtol=1e-5
+        twins.norms(delta, kept), [abs(delta).sum(), abs(delta[kept]).sum()], rtol=1e-5
     )
 
 
@@ -104,7 +105,7 @@ def test_thin_and_norms(numbers: np.ndarray):
 def test_drawn(numbers: np.ndarray, start: int, key: int):
     for density in (0.0, 0.3, 1.0):
         drawn = chance.chosen(key, start, numbers, density, np)
-        assert same(compiled.drawn(key, start, numbers.shape, round(density * 65536)), drawn)
+        assert same(twins.drawn(key, start, numbers.shape, round(density * 65536)), drawn)
 
 
 @pytest.mark.parametrize("ends", [(0.3, 0.7), (0.5, 0.5), (0.01, 0.99)])
@@ -113,7 +114,7 @@ def test_drawn_by_rank(numbers: np.ndarray, ends: tuple[float, float]):
         return
     start, limits = 3 * numbers.shape[1], [round(end * 65536) for end in ends]
     drawn = sparsify._drawn_by_rank(numbers, start, 1 << 40, *ends, np)
-    assert same(compiled.drawn_by_rank(numbers, start, 1 << 40, *limits), drawn)
+    assert same(twins.drawn_by_rank(numbers, start, 1 << 40, *limits), drawn)
 
 
 @pytest.mark.parametrize("ends", [(0.1, 0.6), (0.5, 0.5001), (-1.0, np.inf), (9.0, 9.5)])
@@ -127,10 +128,22 @@ def test_tally(numbers: np.ndarray, ends: tuple[float, float], in_use: None):
     assert counts[0] == counts[1]
 
 
+def test_moments_and_add_important(numbers: np.ndarray):
+    chances, change = np.exp(numbers.clip(-2, 2)), numbers.clip(-0.5, 0.5)[::-1].copy()
+    expected = arcee_fusion._moments(chances.copy(), change, 5, np)
+    np.testing.assert_allclose(twins.moments(chances, change, 5), expected, rtol=1e-5, atol=1e-4)
+    weights = abs(numbers[:, -1]).clip(0, 9)
+    importance = arcee_fusion.Importance(weights, 0.3)
+    blocks = [Block([chances.copy(), chances + change], 0, np) for _ in range(2)]
+    twins.add_important(*blocks[0].arrays, weights, 0.3)
+    expected = METHODS["arcee_fusion"].combine(blocks[1], Settings({}, ()), importance)
+    assert same(blocks[0].arrays[0], expected)
+
+
 @pytest.mark.parametrize("weights", [None, [0.6, 0.4]])
 def test_agreeing(numbers: np.ndarray, weights: list[float] | None):
     changes, sign_of = [numbers, numbers[::-1].copy()], numbers + 0.1
-    found = compiled.agreeing(changes, sign_of, weights)
+    found = twins.agreeing(changes, sign_of, weights)
     expected = agreeing([change.copy() for change in changes], sign_of.copy(), weights, np)
     assert same(found[0] + 0, expected[0] + 0)  # 0 and -0 are one here
     assert weights is None or same(found[1], expected[1])
@@ -142,7 +155,7 @@ def test_every_method_gives_the_same(name: MergeMethod, monkeypatch: pytest.Monk
     has_base = DECLARATIONS[name].base == "required"
     weights = [0.7, 0.4][: len(tensors) - has_base]
     plain = combine(name, tensors, weights, has_base, 11, 20, **given)
-    monkeypatch.setattr(loops, "_compiled", compiled)
+    monkeypatch.setattr(loops, "_compiled", twins)
     np.testing.assert_allclose(
         combine(name, tensors, weights, has_base, 11, 20, **given), plain, rtol=1e-6, atol=1e-7
     )

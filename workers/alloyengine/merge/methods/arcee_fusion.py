@@ -12,6 +12,7 @@ import numpy as np
 
 from alloyengine.merge.declare import Array, Block, Method, Settings, Tensors
 from alloyengine.merge.gram import row_dot
+from alloyengine.merge.loops import compiled
 from alloyengine.merge.selection import kth_smallest
 
 _EXACT = 1_000_000  # of a larger tensor a sample gives the quartiles
@@ -81,9 +82,9 @@ def _divergence(base: Array, other: Array, change: Array, xp: Any) -> np.ndarray
     if max(float(most.max()), -float(most.min())) > _SAFE:
         other -= most
     chances = xp.exp(other, out=other)
-    total = _host(chances.sum(1)).astype(np.float64)
-    mean = row_dot(chances, change, xp) / total
-    rest = _curve(chances, change, xp) / total - mean  # E_p[exp(-d)] - 1
+    total, mean, curve = _sums(chances, change, xp)
+    mean = mean / total
+    rest = curve / total - mean  # E_p[exp(-d)] - 1
     far = ~((rest > -0.5) & (rest < _FAR))
     divergence: np.ndarray = np.log1p(np.where(far, 0, rest)) + mean
     for row in np.flatnonzero(far):
@@ -91,22 +92,35 @@ def _divergence(base: Array, other: Array, change: Array, xp: Any) -> np.ndarray
     return divergence
 
 
-def _curve(chances: Array, change: Array, xp: Any) -> np.ndarray:
-    """Of each row Σ chance · (exp(-d) - 1 + d), by its series d²/2 - d³/6 + … where that is exact:
-    numpy's expm1 is slow. Overwrites `chances`.
+def _sums(chances: Array, change: Array, xp: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each row the sums of p, of p·d, and of p · (exp(-d) - 1 + d), by its series d²/2 - d³/6 + …
+    where that is exact: numpy's expm1 is slow. Overwrites `chances`.
     """
     largest = max(float(change.max()), -float(change.min()))
     last = next((power for end, power in _SERIES if largest <= end), None)
     if last is None:
         fall = -change.clip(-_SAFE, float("inf"))  # rows that fall more are `far`
-        return row_dot(chances, xp.expm1(fall) - fall, xp)
-    square = change * change
-    found: np.ndarray = row_dot(chances, square, xp) / 2
-    for power in range(3, last + 1):
-        if power % 2:
+        total, mean = _host(chances.sum(1)).astype(np.float64), row_dot(chances, change, xp)
+        return total, mean, row_dot(chances, xp.expm1(fall) - fall, xp)
+    moments = _moments(chances, change, last, xp)
+    curve = np.zeros(len(change))
+    for power in range(2, last + 1):
+        curve += (-1) ** power * moments[power] / factorial(power)
+    return moments[0], moments[1], curve
+
+
+def _moments(chances: Array, change: Array, last: int, xp: Any) -> np.ndarray:
+    """Of each row Σ p·d to every power up to the last, float64 [last + 1, rows]. Overwrites
+    `chances`.
+    """
+    if loops := compiled(xp):
+        return np.asarray(loops.moments(chances, change, last))
+    square, found = change * change, np.zeros((last + 1, len(change)))
+    found[0], found[1] = _host(chances.sum(1)), row_dot(chances, change, xp)
+    for power in range(2, last + 1):
+        found[power] = row_dot(chances, square if power % 2 == 0 else change, xp)
+        if power % 2 == 0:
             chances *= square
-        moment = row_dot(chances, change if power % 2 else square, xp)
-        found += (-1) ** power * moment / factorial(power)
     return found
 
 
@@ -125,6 +139,10 @@ def _host(array: Array) -> np.ndarray:
 
 def combine(block: Block, settings: Settings, importance: Importance) -> Array:
     base, other = block.arrays
+    if loops := compiled(block.xp):
+        weights = importance.divergence[block.row : block.row + len(base)]
+        loops.add_important(base, other, weights, importance.threshold)
+        return base
     other -= base
     other *= importance.of(block, other) >= importance.threshold
     base += other

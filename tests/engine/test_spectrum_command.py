@@ -43,9 +43,10 @@ def test_the_command_writes_what_trainers_read(
 ):
     out = tmp_path / "found"
     assert alloy(monkeypatch, "spectrum", llama, "--top", 50, "--out", out) == 0
-    listed = yaml.safe_load((out / "unfrozen_parameters.yaml").read_text())
-    assert len(listed["unfrozen_parameters"]) == 2 + 7
+    listed = yaml.safe_load((out / "unfrozen_50.yaml").read_text())
+    assert len(listed["unfrozen_parameters"]) == 1 + 7
     assert (out / "snr.json").exists()
+    assert (out / "snr_50.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_folder_that_is_no_model_is_said_plainly(

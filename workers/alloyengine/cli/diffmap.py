@@ -7,8 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alloyengine.cli.heatmap import COLD
 from alloyengine.diff.panels import Panel, Row, short
+from alloyengine.spectrum.colours import COLD
 
 _HUES = {"size": (150, 120, 250), "angle": (60, 170, 250), "conflict": (240, 160, 60)}
 _OPPOSITE = (250, 90, 80)

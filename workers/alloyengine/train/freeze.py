@@ -10,7 +10,7 @@ from alloyengine.errors import InputError
 from alloyengine.loading import is_fast
 from alloyengine.report import Reporter
 from alloyengine.spec.train import SpectrumTuning, Tuning
-from alloyengine.spectrum.scan import scan
+from alloyengine.spectrum.cache import scan_once
 from alloyengine.spectrum.select import select, snr_report
 
 Parameters = dict[str, torch.nn.Parameter]
@@ -34,9 +34,10 @@ def freeze(model: Any, tuning: Tuning, base: Path, report: Reporter) -> Paramete
 
 
 def _selected(tuning: SpectrumTuning, base: Path, report: Reporter) -> set[str]:
-    scored = scan(base, report)
-    report.report("snr", snr_report(scored, tuning.percent))
-    chosen = {item.module.tensor for item in select(scored, tuning.percent)}
+    scored = scan_once(base, report, percents=[tuning.percent]).scored
+    selected = select(scored, tuning.percent)
+    report.report("snr", snr_report(scored, selected, tuning.percent))
+    chosen = {item.module.tensor for item in selected}
     if not chosen:
         layers = len({item.module.layer for item in scored})
         raise InputError(

@@ -1,16 +1,22 @@
 from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
 
 import pytest
 import torch
 
-from alloyengine.train.batches import PART_TOKENS, SHORTEST_PREFIX, batches, parts, steps_of
+from alloyengine.train.batches import PART_TOKENS, SHORTEST_PREFIX, parts, steps_of
+from alloyengine.train.batches import batches as batches_of
 from alloyengine.train.encode import IGNORED, Example
 
 
 def examples(*lengths: int) -> list[Example]:
     """Each made of one number, so that it can be recognised."""
     return [Example([i] * length, [i] * length) for i, length in enumerate(lengths, start=1)]
+
+
+def batches(items: list[Example], size: int, seed: int) -> Iterator[list[Example]]:
+    return batches_of(items, size, seed, lambda example: len(example.tokens))
 
 
 def ids(batch: list[Example]) -> list[int]:

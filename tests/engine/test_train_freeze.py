@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM
 from alloyengine.checkpoint import write
 from alloyengine.errors import InputError
 from alloyengine.report import Silent
-from alloyengine.spec.train import FullTuning, SpectrumTuning, Tuning
+from alloyengine.spec.tuning import FullTuning, SpectrumTuning, Tuning
 from alloyengine.train import freeze as freeze_module
 from alloyengine.train.freeze import freeze
 from tests.engine.tiny import tiny_tensors

@@ -1,4 +1,4 @@
-from itertools import pairwise, repeat
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,30 @@ from transformers import AutoModelForCausalLM
 from alloyengine.errors import InputError, Stopped
 from alloyengine.report import Silent
 from alloyengine.spec.train import TrainSpec
-from alloyengine.train import batches, loop
+from alloyengine.train import batches, logits, loop
 from alloyengine.train.encode import IGNORED, Example
-from alloyengine.train.loop import PHASE, backward, fit, schedule
+from alloyengine.train.loop import PHASE, Fitted
+from alloyengine.train.objectives import causal
+from alloyengine.train.objectives.causal import Causal
+from alloyengine.train.schedule import rate
+from alloyengine.train.tune import Tuned
+from alloyengine.train.watch import Watch
 
 BATCH = [
     Example([5, 6, 7, 8], [IGNORED, IGNORED, 7, 8]),
     Example([9, 10, 11, 12, 13, 14], [IGNORED, IGNORED, IGNORED, IGNORED, 13, 14]),
 ]
 SPEC = TrainSpec(model="m", dataset="d", learning_rate=1e-2)
+
+
+def backward(model: Any, batch: list[Example]) -> float:
+    return loop.backward(Causal(batch), model, batch)[0]
+
+
+def fit(model: Any, weights: dict[str, Any], steps: int, report: Silent) -> Fitted:
+    """Of the batch alone."""
+    spec = SPEC.model_copy(update={"max_steps": steps, "batch_size": len(BATCH), "epochs": 100})
+    return loop.fit(Causal(BATCH), Tuned(model, weights, lambda out: None), spec, report)
 
 
 class Watching(Silent):
@@ -67,12 +82,12 @@ def test_a_shared_prefix_changes_neither_loss_nor_gradients(
 ):
     asked = [[*range(10, 30), *own] for own in ([40, 41, 42], [50, 51], [60, 61, 62, 63])]
     batch = [Example(row, [IGNORED] * (len(row) - 1) + row[-1:]) for row in asked]
-    monkeypatch.setattr(loop, "is_fast", lambda _: False)
+    monkeypatch.setattr(logits, "is_fast", lambda _: False)
     (part,) = batches.parts(batch, pad=0)
     assert len(part.prefix) == 20
 
     shared, found = backward(model, batch), gradients(model)
-    monkeypatch.setattr(loop, "_looks_back", lambda _: False)
+    monkeypatch.setattr(causal, "looks_back", lambda _: False)
     assert backward(model, batch) == pytest.approx(shared, rel=1e-5)
 
     for name, plain in gradients(model).items():
@@ -99,7 +114,7 @@ def test_prefixes_are_shared_only_where_all_layers_look_back(
 ):
     for name, value in changes.items():
         setattr(model.config, name, value)
-    assert loop._looks_back(model) == looks_back
+    assert logits.looks_back(model) == looks_back
 
 
 def test_a_batch_in_parts_learns_the_same(model: Any, monkeypatch: pytest.MonkeyPatch):
@@ -113,7 +128,7 @@ def test_a_batch_in_parts_learns_the_same(model: Any, monkeypatch: pytest.Monkey
 
 def test_training_learns_the_batch_by_heart(model: Any):
     report = Watching()
-    fitted = fit(model, list(model.parameters()), repeat(BATCH), 40, SPEC, report)
+    fitted = fit(model, dict(model.named_parameters()), 40, report)
     assert report.metrics["loss"][0] > 3
     assert fitted.loss < 0.5
     assert (fitted.steps, fitted.tokens) == (40, 400)
@@ -121,11 +136,12 @@ def test_training_learns_the_batch_by_heart(model: Any):
 
 def test_every_step_is_reported(model: Any):
     report = Watching()
-    fit(model, list(model.parameters()), repeat(BATCH), 3, SPEC, report)
+    fit(model, dict(model.named_parameters()), 3, report)
     assert report.steps == [(PHASE, 1, 3), (PHASE, 2, 3), (PHASE, 3, 3)]
     assert {name: len(values) for name, values in report.metrics.items()} == {
         "loss": 3,
         "learning_rate": 3,
+        "gradient": 3,
         "tokens_per_second": 3,
     }
 
@@ -133,7 +149,7 @@ def test_every_step_is_reported(model: Any):
 def test_an_order_to_stop_is_obeyed_between_steps(model: Any):
     report = Watching(stop_after=2)
     with pytest.raises(Stopped, match="before step 3"):
-        fit(model, list(model.parameters()), repeat(BATCH), 9, SPEC, report)
+        fit(model, dict(model.named_parameters()), 9, report)
 
 
 def test_a_loss_that_is_no_number_ends_training_with_advice(model: Any):
@@ -141,24 +157,42 @@ def test_a_loss_that_is_no_number_ends_training_with_advice(model: Any):
     with pytest.raises(
         InputError, match=r"loss became nan at step 1\. Lower learning_rate \(now 0\.01\)"
     ):
-        fit(model, list(model.parameters()), repeat(BATCH), 2, SPEC, Silent())
+        fit(model, dict(model.named_parameters()), 2, Silent())
 
 
 def test_a_gradient_that_is_no_number_never_reaches_the_weights(model: Any):
     weight = model.model.layers[0].mlp.up_proj.weight
     weight.register_hook(lambda gradient: gradient * torch.inf)
     with pytest.raises(InputError, match=r"gradient became (inf|nan) at step 1"):
-        fit(model, [weight], repeat(BATCH), 2, SPEC, Silent())
+        fit(model, {"weight": weight}, 2, Silent())
     assert weight.isfinite().all()
 
 
+def rates(steps: int, **more: Any) -> list[float]:
+    spec = SPEC.model_copy(update={"learning_rate": 1.0, "warmup_ratio": 0.2, **more})
+    return [rate(step, steps, spec) for step in range(1, steps + 1)]
+
+
 def test_the_rate_climbs_then_falls_in_straight_lines():
-    rates = [schedule(step, 10, 0.2) for step in range(1, 11)]
-    assert rates[:2] == [0.5, 1.0]
-    falls = [before - after for before, after in pairwise(rates[1:])]
+    found = rates(10)
+    assert found[:2] == [0.5, 1.0]
+    falls = [before - after for before, after in pairwise(found[1:])]
     assert falls == pytest.approx([1 / 9] * 8)
-    assert rates[-1] == pytest.approx(1 / 9)
+    assert found[-1] == pytest.approx(1 / 9)
+
+
+def test_the_rate_falls_in_a_wave_or_stays():
+    wave = rates(100, schedule="cosine")
+    assert wave[60] == pytest.approx(0.5, abs=0.02) and wave[-1] < 0.001
+    assert rates(10, schedule="constant")[1:] == [1.0] * 9
 
 
 def test_a_single_step_has_the_full_rate():
-    assert schedule(1, 1, 0.1) == 1.0
+    assert rates(1) == [1.0]
+
+
+def test_a_loss_that_explodes_ends_training_with_advice():
+    watch = Watch(SPEC)
+    with pytest.raises(InputError, match=r"rose from 1\.000 to .* by step 3\d"):
+        for step in range(1, 60):
+            watch.look(step, 1.0 if step < 30 else 9.0, 1.0)

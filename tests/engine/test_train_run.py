@@ -10,7 +10,8 @@ from alloyengine.errors import InputError
 from alloyengine.execute import execute
 from alloyengine.report import Silent
 from alloyengine.spec.result import TrainResult
-from alloyengine.spec.train import FullTuning, SpectrumTuning, TrainSpec
+from alloyengine.spec.train import TrainSpec
+from alloyengine.spec.tuning import FullTuning, SpectrumTuning
 from tests.engine.tiny import tiny_llama
 
 HALF = SpectrumTuning(percent=50, train_embeddings=False)

@@ -11,13 +11,13 @@ from alloyengine.checkpoint import facts
 from alloyengine.errors import InputError
 
 
-def open_model(path: Path, dtype: torch.dtype | str) -> tuple[Any, Any]:
+def open_model(path: Path, dtype: torch.dtype | str, **more: Any) -> tuple[Any, Any]:
     """Model, on the accelerator if there is one, and tokenizer. Checks the whole folder first."""
     found = facts(path)
     disable_progress_bar()  # it would draw over our own
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            path, dtype=dtype, local_files_only=True, use_safetensors=True
+            path, dtype=dtype, local_files_only=True, use_safetensors=True, **more
         )
         tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
     except (ValueError, OSError) as error:

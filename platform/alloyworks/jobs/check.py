@@ -97,7 +97,7 @@ def _name_faults(spec: JobSpec) -> list[FieldError]:
 def _train_faults(spec: TrainSpec, inputs: Sequence[Resolved]) -> Iterator[FieldError]:
     for item in inputs:
         if item.dataset is not None:
-            yield from _unreadable(spec.objective, item.dataset, item.ref.loc)
+            yield from _unreadable(spec.objective.method, item.dataset, item.ref.loc)
             if not item.dataset.train_rows:
                 remedy = "Upload it again with a smaller test_percent."
                 msg = f"The dataset {item.dataset.name!r} has no training rows."

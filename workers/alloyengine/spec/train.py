@@ -1,27 +1,31 @@
 """The spec of a training run."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from alloyengine.spec.base import InputRef, Reference, Spec
+from alloyengine.spec.objective import Objective, Sft
+from alloyengine.spec.tuning import SpectrumTuning, Tuning
 
 
-class FullTuning(Spec):
-    """Every weight is trained."""
+class Evaluation(Spec):
+    """Losses on examples that are not learned, while training goes on."""
 
-    method: Literal["full"] = "full"
-
-
-class SpectrumTuning(Spec):
-    """Only the modules with the highest signal-to-noise ratio are trained (arXiv 2406.06623)."""
-
-    method: Literal["spectrum"] = "spectrum"
-    percent: float = Field(25, gt=0, le=100, description="Share of modules of each type, %")
-    train_embeddings: bool = Field(True, description="Train token embeddings and output head too")
+    share: float = Field(
+        0.05, ge=0, lt=1, description="Of the train split, held out; 0: no evaluation"
+    )
+    every: int | None = Field(None, ge=1, description="Steps; none: ten times a run")
+    patience: int | None = Field(
+        None, ge=1, description="Stop after so many evaluations without a better loss"
+    )
 
 
-Tuning = Annotated[FullTuning | SpectrumTuning, Field(discriminator="method")]
+class Resources(Spec):
+    """Hardware for one run. More than one process shares the work by FSDP."""
+
+    gpus: int = Field(0, ge=0, le=1024, description="GPUs on each node; 0: what is there")
+    nodes: int = Field(1, ge=1, le=128)
 
 
 class TrainSpec(Spec):
@@ -32,19 +36,30 @@ class TrainSpec(Spec):
     name: str = Field("", max_length=120, description="Name of the resulting model")
     model: Reference = Field(description="The model to start from")
     dataset: Reference = Field(description="The dataset whose train split is learned")
-    objective: Literal["sft"] = "sft"
+    objective: Objective = Field(default_factory=Sft)
     tuning: Tuning = Field(default_factory=SpectrumTuning)
     epochs: float = Field(3, gt=0, le=100)
     max_steps: int | None = Field(None, ge=1, le=1_000_000, description="Stops before epochs end")
     batch_size: int = Field(16, ge=1, le=4096, description="Examples an optimiser step")
     learning_rate: float = Field(3e-4, gt=0, le=1)
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        "linear", description="How the learning rate falls after warm-up"
+    )
     warmup_ratio: float = Field(0.1, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0, le=1)
+    max_gradient: float = Field(1.0, gt=0, description="Longer gradients are cut to this norm")
     max_length: int = Field(512, ge=8, le=131_072, description="Longest example, tokens")
+    evaluation: Evaluation = Field(default_factory=lambda: Evaluation(share=0))
+    gradient_checkpointing: Literal["auto", "on", "off"] = Field(
+        "auto", description="Compute activations twice instead of keeping them"
+    )
+    checkpoint_minutes: float = Field(10, gt=0, description="How much work may be lost")
+    resources: Resources = Field(default_factory=Resources)
     seed: int = Field(0, ge=0, lt=2**32)
 
     def inputs(self) -> list[InputRef]:
         return [
             InputRef(loc=("model",), kind="model", reference=self.model),
             InputRef(loc=("dataset",), kind="dataset", reference=self.dataset),
+            *self.objective.inputs(),
         ]

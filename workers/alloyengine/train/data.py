@@ -12,19 +12,25 @@ Messages = list[dict[str, str]]
 
 def read_rows(path: Path) -> Iterator[Messages | str]:
     """Rows of a JSON Lines file, or of `train.jsonl` in a folder. InputError names the line."""
+    for number, line in lines_of(path):
+        yield _row(line, number)
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Numbered from 1, without the empty ones."""
     file = path / "train.jsonl" if path.is_dir() else path
     if not file.is_file():
         raise InputError("dataset_missing", f"There is no training data at {file.name!r}.")
     with file.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
-                yield _row(line, number)
+                yield number, line
 
 
 def conversation(fields: dict[str, Any]) -> Messages | str | None:
     """Messages of a chat, prompt/completion or instruction row; the text of a plain one."""
     match fields:
-        case {"messages": [*messages]} if all(_is_message(message) for message in messages):
+        case {"messages": [*messages]} if all(is_message(message) for message in messages):
             return messages
         case {"prompt": str(prompt), "completion": str(answer)}:
             return _exchange(prompt, answer)
@@ -55,7 +61,7 @@ def _fields(value: Any) -> str:
     return ", ".join(sorted(map(str, value))) if isinstance(value, dict) else "not an object"
 
 
-def _is_message(message: Any) -> bool:
+def is_message(message: Any) -> bool:
     match message:
         case {"role": str(), "content": str()}:
             return True

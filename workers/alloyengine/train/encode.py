@@ -14,10 +14,14 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Example:
-    """Equally long: token ids, and the same ids with IGNORED where nothing is learned."""
+    """Equally long: token ids, and the same ids with IGNORED where nothing is learned.
+
+    `starts`: where each of several packed documents begins, the first at 0; empty when it is one.
+    """
 
     tokens: list[int]
     targets: list[int]
+    starts: tuple[int, ...] = ()
 
 
 def encode(

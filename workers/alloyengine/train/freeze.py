@@ -1,22 +1,28 @@
 """Which parameters a tuning trains, and the model prepared for it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from alloyengine.checkpoint import Checkpoint
+from alloyengine.checkpoint.structure import Structure
 from alloyengine.errors import InputError
 from alloyengine.loading import is_fast
 from alloyengine.report import Reporter
-from alloyengine.spec.train import SpectrumTuning, Tuning
+from alloyengine.spec.tuning import FullTuning, SpectrumTuning
 from alloyengine.spectrum.cache import scan_once
-from alloyengine.spectrum.select import select, snr_report
+from alloyengine.spectrum.memory import fits_in
+from alloyengine.spectrum.modules import Scored, modules_of
+from alloyengine.spectrum.select import select, select_named, select_within, snr_report
 
 Parameters = dict[str, torch.nn.Parameter]
 
 
-def freeze(model: Any, tuning: Tuning, base: Path, report: Reporter) -> Parameters:
+def freeze(
+    model: Any, tuning: FullTuning | SpectrumTuning, base: Path, report: Reporter
+) -> Parameters:
     """Leaves only the tuned parameters with gradients, and returns them by name."""
     wanted = None
     if isinstance(tuning, SpectrumTuning):
@@ -34,10 +40,23 @@ def freeze(model: Any, tuning: Tuning, base: Path, report: Reporter) -> Paramete
 
 
 def _selected(tuning: SpectrumTuning, base: Path, report: Reporter) -> set[str]:
-    scored = scan_once(base, report, percents=[tuning.percent]).scored
-    selected = select(scored, tuning.percent)
-    report.report("snr", snr_report(scored, selected, tuning.percent))
+    if tuning.modules is not None:
+        return _named(tuning.modules, base, report)
+    percents = [tuning.percent] if tuning.budget_gb is None else []
+    scored = scan_once(base, report, tuning.score, percents).scored
+    if tuning.budget_gb is None:
+        selected = select(scored, tuning.percent)
+    else:
+        selected = _within(tuning, scored, base)
+    shown = tuning.percent if tuning.budget_gb is None else None
+    report.report("snr", snr_report(scored, selected, shown))
     chosen = {item.module.tensor for item in selected}
+    if not chosen and tuning.budget_gb is not None:
+        raise InputError(
+            "nothing_selected",
+            f"tuning.budget_gb = {tuning.budget_gb:g} leaves no room for a module.",
+            "Give more memory, or set train_embeddings: false.",
+        )
     if not chosen:
         layers = len({item.module.layer for item in scored})
         raise InputError(
@@ -47,6 +66,24 @@ def _selected(tuning: SpectrumTuning, base: Path, report: Reporter) -> set[str]:
         )
     report.log(f"Spectrum trains {len(chosen)} of {len(scored)} modules.")
     return chosen
+
+
+def _named(patterns: Sequence[str], base: Path, report: Reporter) -> set[str]:
+    """What a list of other trainers names; those of embedding and head are `train_embeddings`."""
+    with Checkpoint.open(base) as checkpoint:
+        modules = modules_of(checkpoint.tensors.items())
+    found = select_named(modules, patterns)
+    report.log(f"{len(found)} of {len(modules)} modules are trained, as listed.")
+    return {module.tensor for module in found}
+
+
+def _within(tuning: SpectrumTuning, scored: Sequence[Scored], base: Path) -> list[Scored]:
+    with Checkpoint.open(base) as checkpoint:
+        structure = Structure.of(checkpoint.config, checkpoint.tensors)
+        ends = [name for name in (structure.embedding, structure.head) if name]
+        always = ends if tuning.train_embeddings else []
+        fits = fits_in(int((tuning.budget_gb or 0) * 1e9), checkpoint.tensors, always)
+    return select_within(scored, fits)
 
 
 def _embeddings(model: Any) -> set[str]:

@@ -1,25 +1,28 @@
 """The training loop."""
 
-import math
 import time
-from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn.functional import cross_entropy
 
-from alloyengine.errors import InputError, Stopped
-from alloyengine.loading import is_fast
+from alloyengine.errors import Stopped
 from alloyengine.report import Reporter
 from alloyengine.spec.train import TrainSpec
-from alloyengine.train.batches import Part, parts
-from alloyengine.train.encode import IGNORED, Example
+from alloyengine.train import state as states
+from alloyengine.train.batches import batches, steps_of
+from alloyengine.train.evaluation import Evaluator
+from alloyengine.train.objectives import Objective
+from alloyengine.train.schedule import rate
+from alloyengine.train.state import State
+from alloyengine.train.tune import Tuned
+from alloyengine.train.watch import Watch
 
 PHASE = "Training"
-LONGEST_GRADIENT = 1.0
 
 
 @dataclass(frozen=True)
@@ -29,101 +32,130 @@ class Fitted:
     steps: int
     tokens: int
     loss: float
+    evaluation: float | None = None  # the best loss on held-out examples
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run keeps its checkpoints, and what they are of."""
+
+    folder: Path
+    of: str
 
 
 def fit(
-    model: Any,
-    trained: Sequence[torch.nn.Parameter],
-    data: Iterable[list[Example]],
-    steps: int,
+    objective: Objective[Any],
+    tuned: Tuned,
     spec: TrainSpec,
     report: Reporter,
+    place: Place | None = None,
+    evaluator: Evaluator | None = None,
 ) -> Fitted:
-    """Trains in place: one optimiser step for each of the first `steps` batches."""
-    optimiser = torch.optim.AdamW(
-        trained, lr=spec.learning_rate, weight_decay=spec.weight_decay, fused=True
-    )
-    tokens, recent = 0, deque[float](maxlen=10)
-    model.train()
-    for step, batch in zip(range(1, steps + 1), data, strict=False):
-        if report.stopping():
-            raise Stopped("stopped", f"Training was stopped before step {step}.")
+    """Trains in place: one optimiser step for each batch. With a place it goes on from the latest
+    checkpoint there, and leaves one when it is stopped.
+    """
+    return _Run(objective, tuned, spec, report, place, evaluator).fit()
+
+
+class _Run:
+    def __init__(
+        self,
+        objective: Objective[Any],
+        tuned: Tuned,
+        spec: TrainSpec,
+        report: Reporter,
+        place: Place | None,
+        evaluator: Evaluator | None,
+    ) -> None:
+        self._objective, self._tuned, self._spec, self._report = objective, tuned, spec, report
+        self._place, self._evaluator = place, evaluator
+        self._weights = list(tuned.trained.values())
+        self._optimiser = torch.optim.AdamW(
+            self._weights, lr=spec.learning_rate, weight_decay=spec.weight_decay, fused=True
+        )
+        self._watch = Watch(spec)
+        self._steps = steps_of(len(objective.items), spec.batch_size, spec.epochs, spec.max_steps)
+
+    def fit(self) -> Fitted:
+        self._objective.prepare(self._tuned.model)
+        state = self._begin()
+        self._tuned.model.train()
+        kept = time.monotonic()
+        for step, batch in self._batches(state.step):
+            self._heed(state)
+            state = self._step(step, batch, state)
+            if self._evaluator and self._evaluator.is_due(step, self._steps):
+                state = self._evaluator.evaluate(state, self._report)
+                if self._evaluator.gives_up(state):
+                    self._report.log(f"No better for {state.since_best} evaluations: ended early.")
+                    break
+            if time.monotonic() - kept > self._spec.checkpoint_minutes * 60:
+                self._keep(state)
+                kept = time.monotonic()
+        if self._evaluator:
+            self._evaluator.bring_back_the_best(state, self._report)
+        return Fitted(state.step, state.tokens, self._watch.mean, state.best_evaluation)
+
+    def _begin(self) -> State:
+        found = None
+        if self._place:
+            trained = self._tuned.trained
+            found = states.load(self._place.folder, self._place.of, trained, self._optimiser)
+        if found is None:
+            return State()
+        self._watch.resume(found.recent, found.best)
+        self._report.log(f"Goes on after step {found.step} of {self._steps}.")
+        return found
+
+    def _batches(self, done: int) -> Iterator[tuple[int, list[Any]]]:
+        """Those of the steps that are left; the order is that of a run without interruption."""
+        spec, objective = self._spec, self._objective
+        order = batches(objective.items, spec.batch_size, spec.seed, objective.tokens)
+        yield from islice(zip(range(1, self._steps + 1), order, strict=False), done, None)
+
+    def _heed(self, state: State) -> None:
+        if self._report.stopping():
+            self._keep(state)
+            raise Stopped("stopped", f"Training was stopped before step {state.step + 1}.")
+
+    def _keep(self, state: State) -> None:
+        if self._place and state.step:
+            found = replace(state, recent=self._watch.recent, best=self._watch.best)
+            states.save(
+                self._place.folder, self._place.of, found, self._tuned.trained, self._optimiser
+            )
+
+    def _step(self, step: int, batch: Sequence[Any], state: State) -> State:
         begun = time.perf_counter()
-        rate = spec.learning_rate * schedule(step, steps, spec.warmup_ratio)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        optimiser.zero_grad(set_to_none=True)
-        loss = backward(model, batch)
-        _check("loss", loss, step, spec)
-        norm = torch.nn.utils.clip_grad_norm_(trained, LONGEST_GRADIENT)
-        _check("gradient", float(norm), step, spec)
-        optimiser.step()
-        recent.append(loss)
-        size = sum(len(example.tokens) for example in batch)
-        tokens += size
-        report.metric("loss", step, loss)
-        report.metric("learning_rate", step, rate)
-        report.metric("tokens_per_second", step, size / (time.perf_counter() - begun))
-        report.progress(PHASE, step, steps)
-    return Fitted(steps, tokens, sum(recent) / len(recent))
+        learning_rate = rate(step, self._steps, self._spec)
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate
+        self._optimiser.zero_grad(set_to_none=True)
+        loss, figures = backward(self._objective, self._tuned.model, batch)
+        norm = torch.nn.utils.clip_grad_norm_(self._weights, self._spec.max_gradient)
+        self._watch.look(step, loss, float(norm))
+        self._optimiser.step()
+        size = sum(self._objective.tokens(item) for item in batch)
+        speed = size / (time.perf_counter() - begun)
+        shown = {"loss": loss, "learning_rate": learning_rate, "gradient": float(norm), **figures}
+        for name, value in (shown | {"tokens_per_second": speed}).items():
+            self._report.metric(name, step, value)
+        self._report.progress(PHASE, step, self._steps)
+        return replace(state, step=step, tokens=state.tokens + size)
 
 
-def schedule(step: int, steps: int, warmup_ratio: float) -> float:
-    """Share of the full learning rate at `step` (from 1): up in a line, then down to nearly 0."""
-    warmup = max(1, round(steps * warmup_ratio))
-    if step <= warmup:
-        return step / warmup
-    return (steps - step + 1) / (steps - warmup + 1)
-
-
-def backward(model: Any, batch: Sequence[Example]) -> float:
-    """Adds the gradients of the batch's mean loss over its learned tokens; returns that loss."""
-    learned = sum(target != IGNORED for item in batch for target in item.targets[1:])
-    total = 0.0
-    for part in parts(batch, pad=0, share=_looks_back(model)):
-        loss = _loss_sum(model, part) / learned
+def backward(
+    objective: Objective[Any], model: Any, batch: Sequence[Any]
+) -> tuple[float, dict[str, float]]:
+    """Adds the gradients of the batch's mean loss; returns that loss, and the means of what else was
+    said of it.
+    """
+    count = objective.count(batch)
+    total, figures = 0.0, defaultdict[str, float](float)
+    for part in objective.losses(model, batch):
+        loss = part.total / count
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.item()
-    return total
-
-
-def _looks_back(model: Any) -> bool:
-    """Whether every layer attends to all that came before, as sharing a prefix takes for granted.
-
-    Sliding windows would cut the prefix off; layers with a state of their own keep none of it.
-    """
-    kinds = set(getattr(model.config, "layer_types", None) or ["full_attention"])
-    windowed = getattr(model.config, "sliding_window", None) is not None
-    attends = hasattr(model.config, "num_attention_heads") and model._supports_sdpa
-    return attends and kinds == {"full_attention"} and not windowed
-
-
-def _loss_sum(model: Any, part: Part) -> Tensor:
-    """Summed cross entropy. The vocabulary is large: logits are made only where one is learned."""
-    device = model.device
-    columns = (part.following != IGNORED).any(dim=0).nonzero().squeeze(1)
-    wanted = part.following[:, columns].to(device)
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_fast("bfloat16")):
-        before = _prefix(model, part) if len(part.prefix) else {"use_cache": False}
-        answer = model(
-            input_ids=part.tokens.to(device), logits_to_keep=columns.to(device), **before
-        )
-    learned = wanted != IGNORED
-    return cross_entropy(answer.logits[learned].float(), wanted[learned], reduction="sum")
-
-
-def _prefix(model: Any, part: Part) -> dict[str, Any]:
-    """Keys and values of the shared prefix, computed once; gradients flow back through them."""
-    tokens = part.prefix[None].to(model.device)
-    past = model(input_ids=tokens, use_cache=True, logits_to_keep=1).past_key_values
-    past.batch_repeat_interleave(len(part.tokens))
-    return {"past_key_values": past, "use_cache": True}
-
-
-def _check(name: str, value: float, step: int, spec: TrainSpec) -> None:
-    if not math.isfinite(value):
-        raise InputError(
-            "training_diverged",
-            f"The {name} became {value} at step {step}.",
-            f"Lower learning_rate (now {spec.learning_rate:g}) or raise warmup_ratio.",
-        )
+        for name, value in part.figures.items():
+            figures[name] += value / count
+    return total, dict(figures)

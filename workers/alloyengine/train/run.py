@@ -1,44 +1,78 @@
 """One training job, from folders to a folder."""
 
 import os
+from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import torch
 
 from alloyengine.checkpoint import facts
-from alloyengine.loading import open_model
+from alloyengine.errors import InputError
 from alloyengine.report import Reporter
 from alloyengine.spec.result import TrainResult
 from alloyengine.spec.train import TrainSpec
-from alloyengine.train.batches import batches, steps_of
-from alloyengine.train.data import read_rows
-from alloyengine.train.encode import encode
-from alloyengine.train.freeze import freeze
-from alloyengine.train.loop import fit
-from alloyengine.train.save import save
+from alloyengine.train import state
+from alloyengine.train.evaluation import Evaluator, hold_out
+from alloyengine.train.loop import Place, fit
+from alloyengine.train.objectives import objective_of
+from alloyengine.train.tune import open_to_train, tune
+
+BEST = "best.safetensors"
 
 
-def run(spec: TrainSpec, inputs: dict[str, Path], out: Path, report: Reporter) -> TrainResult:
-    """Trains the spec's model on the spec's dataset; `out` becomes a complete model folder."""
-    base, dataset = inputs[spec.model], inputs[spec.dataset]
+def run(
+    spec: TrainSpec,
+    inputs: Mapping[str, Path],
+    out: Path,
+    report: Reporter,
+    checkpoints: Path | None = None,
+) -> TrainResult:
+    """Trains the spec's model on the spec's dataset; `out` becomes a complete model folder.
+
+    A run that was cut off goes on from its last checkpoint, in `checkpoints` or beside `out`.
+    """
+    base = inputs[spec.model]
+    kept = checkpoints or out.with_name(f"{out.name}.checkpoints")
     use_all_cores()
     torch.manual_seed(spec.seed)
-    # In fp32: small updates would be lost in the rounding of bf16 weights.
-    model, tokenizer = open_model(base, torch.float32)
-    examples = encode(read_rows(dataset), tokenizer, spec.max_length, report)
-    trained = freeze(model, spec.tuning, base, report)
-    weights = list(trained.values())
-    steps = steps_of(len(examples), spec.batch_size, spec.epochs, spec.max_steps)
-    data = batches(examples, spec.batch_size, spec.seed)
-    fitted = fit(model, weights, data, steps, spec, report)
-    save(base, trained, out, report)
+    model, tokenizer = open_to_train(base, spec)
+    objective = objective_of(spec, inputs, tokenizer, report)
+    objective.items, held = hold_out(spec, objective.items)
+    if not objective.items:
+        raise InputError(
+            "dataset_nothing_to_learn",
+            "evaluation.share holds out every example.",
+            "Lower it, or give more data.",
+        )
+    tuned = tune(model, spec, base, report)
+    if spec.gradient_checkpointing == "on":
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    place = Place(kept, state.identity(spec, _digest(spec, inputs)))
+    evaluator = Evaluator(objective, held, tuned, spec.evaluation, kept / BEST) if held else None
+    fitted = fit(objective, tuned, spec, report, place, evaluator)
+    tuned.save(out)
+    state.remove(kept)
     return TrainResult(
         facts=facts(out),
         steps=fitted.steps,
         tokens=fitted.tokens,
-        trained_parameters=sum(weight.numel() for weight in weights),
+        trained_parameters=tuned.size,
         final_loss=fitted.loss,
     )
+
+
+def _digest(spec: TrainSpec, inputs: Mapping[str, Path]) -> str:
+    """Of the data that is learned."""
+    found = sha256()
+    for ref in spec.inputs():
+        if ref.kind == "dataset":
+            path = inputs[ref.reference]
+            file = path / "train.jsonl" if path.is_dir() else path
+            with file.open("rb") as data:
+                while block := data.read(1 << 20):
+                    found.update(block)
+    return found.hexdigest()
 
 
 def use_all_cores() -> None:

@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Self
 
 from django.http import QueryDict
 
-from alloyengine.spec.train import SpectrumTuning, TrainSpec
+from alloyengine.spec.train import TrainSpec
+from alloyengine.spec.tuning import SpectrumTuning
 from alloyworks.accounts.principal import Principal
 from alloyworks.web import choices
 from alloyworks.web.forms.base import JobForm, trimmed, with_text

@@ -1,0 +1,83 @@
+"""Losses on examples that are held out, while training goes on; the best weights are kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from alloyengine.report import Reporter
+from alloyengine.spec.train import Evaluation, TrainSpec
+from alloyengine.train.objectives import Objective
+from alloyengine.train.state import State
+from alloyengine.train.tune import Tuned
+
+METRIC = "evaluation_loss"
+_TIMES = 10  # a run, when it is not said how often
+_BATCH = 16  # items
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    objective: Objective[Any]
+    held: Sequence[Any]
+    tuned: Tuned
+    how: Evaluation
+    best: Path  # the weights of the best evaluation
+
+    def is_due(self, step: int, steps: int) -> bool:
+        every = self.how.every or max(1, steps // _TIMES)
+        return step % every == 0 or step == steps
+
+    def evaluate(self, state: State, report: Reporter) -> State:
+        loss = self._loss()
+        report.metric(METRIC, state.step, loss)
+        if state.best_evaluation is not None and loss >= state.best_evaluation:
+            return replace(state, since_best=state.since_best + 1)
+        self._keep()
+        return replace(state, best_evaluation=loss, since_best=0)
+
+    def gives_up(self, state: State) -> bool:
+        return self.how.patience is not None and state.since_best >= self.how.patience
+
+    def bring_back_the_best(self, state: State, report: Reporter) -> None:
+        if state.since_best and self.best.exists():
+            kept = load_file(self.best)
+            with torch.no_grad():
+                for name, weight in self.tuned.trained.items():
+                    weight.copy_(kept[name])
+            report.log(
+                f"The weights of the best evaluation (loss {state.best_evaluation:.4f}) are kept."
+            )
+
+    def _loss(self) -> float:
+        model, total, count = self.tuned.model, 0.0, 0
+        model.eval()
+        with torch.no_grad():
+            for start in range(0, len(self.held), _BATCH):
+                batch = self.held[start : start + _BATCH]
+                total += sum(part.total.item() for part in self.objective.losses(model, batch))
+                count += self.objective.count(batch)
+        model.train()
+        return total / count
+
+    def _keep(self) -> None:
+        """Written beside and renamed, so that it is whole or not there."""
+        self.best.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.best.with_suffix(".partial")
+        weights = {n: w.detach().cpu().contiguous() for n, w in self.tuned.trained.items()}
+        save_file(weights, draft)
+        draft.rename(self.best)
+
+
+def hold_out(spec: TrainSpec, items: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """What is learned, and what is held out: the same for the same seed."""
+    count = round(len(items) * spec.evaluation.share)
+    if not count:
+        return list(items), []
+    order = torch.randperm(len(items), generator=torch.Generator().manual_seed(spec.seed)).tolist()
+    held = set(order[:count])
+    learned = [item for number, item in enumerate(items) if number not in held]
+    return learned, [items[number] for number in sorted(held)]

@@ -1,0 +1,61 @@
+"""A model's word on what follows each token of a part, where something is learned of it."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from alloyengine.loading import is_fast
+from alloyengine.train.batches import Part
+from alloyengine.train.encode import IGNORED
+
+
+def learned_logits(model: Any, part: Part, **more: Any) -> tuple[Any, Tensor]:
+    """The model's answer, whose `logits` are [examples, places, vocabulary], and the tokens wanted,
+    [examples, places]: of the places alone where any example of the part learns something.
+
+    The vocabulary is large: logits for all places would take most of the memory.
+    """
+    device = model.device
+    columns = (part.following != IGNORED).any(dim=0).nonzero().squeeze(1)
+    wanted = part.following[:, columns].to(device)
+    given: dict[str, Any] = {"use_cache": False}
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_fast("bfloat16")):
+        if len(part.prefix):
+            given = _prefix(model, part)
+        if part.positions is not None:
+            given["position_ids"] = part.positions.to(device)
+        answer = model(
+            input_ids=part.tokens.to(device), logits_to_keep=columns.to(device), **given, **more
+        )
+    return answer, wanted
+
+
+def token_losses(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Cross entropy, float32 [examples, places]; 0 where nothing is learned."""
+    learned = wanted != IGNORED
+    losses = torch.zeros(wanted.shape, dtype=torch.float32, device=logits.device)
+    found = cross_entropy(logits[learned].float(), wanted[learned], reduction="none")
+    return losses.masked_scatter(learned, found)
+
+
+def looks_back(model: Any) -> bool:
+    """Whether every layer attends to all that came before, as sharing a prefix takes for granted.
+
+    Sliding windows would cut the prefix off; layers with a state of their own keep none of it.
+    """
+    config = model.config
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    windowed = getattr(config, "sliding_window", None) is not None
+    attends = hasattr(config, "num_attention_heads") and model._supports_sdpa
+    recomputes = getattr(model, "is_gradient_checkpointing", False)
+    return attends and kinds == {"full_attention"} and not windowed and not recomputes
+
+
+def _prefix(model: Any, part: Part) -> dict[str, Any]:
+    """Keys and values of the shared prefix, computed once; gradients flow back through them."""
+    tokens = part.prefix[None].to(model.device)
+    past = model(input_ids=tokens, use_cache=True, logits_to_keep=1).past_key_values
+    past.batch_repeat_interleave(len(part.tokens))
+    return {"past_key_values": past, "use_cache": True}

@@ -1,0 +1,39 @@
+"""What an objective is to the training loop."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from torch import Tensor
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Of a part of a batch: sums, which the loop divides by the batch's `count`."""
+
+    total: Tensor  # a scalar to be differentiated
+    figures: Mapping[str, float] = field(default_factory=dict)  # to be shown beside it
+
+
+class Objective(Protocol[Item]):
+    """Data to learn from, and the loss of some of it."""
+
+    items: Sequence[Item]  # all there are; a batch holds some of them
+
+    def prepare(self, model: Any) -> None:
+        """Once, before the first step: the model is still the base."""
+        ...
+
+    def tokens(self, item: Item) -> int:
+        """How long it is: items of like length share a batch."""
+        ...
+
+    def count(self, batch: Sequence[Item]) -> int:
+        """What the loss of a batch is a mean over."""
+        ...
+
+    def losses(self, model: Any, batch: Sequence[Item]) -> Iterator[Loss]:
+        """Part by part, as memory allows. Each is differentiated before the next is made."""
+        ...

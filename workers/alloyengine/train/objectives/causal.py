@@ -1,0 +1,73 @@
+"""The next token: of what the assistant says (SFT), or of all of a text (CPT)."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alloyengine.errors import InputError
+from alloyengine.report import Reporter
+from alloyengine.spec.objective import Cpt
+from alloyengine.spec.train import TrainSpec
+from alloyengine.train.batches import learned, parts
+from alloyengine.train.data import read_rows
+from alloyengine.train.encode import Example, encode
+from alloyengine.train.logits import learned_logits, looks_back, token_losses
+from alloyengine.train.objectives.base import Loss
+from alloyengine.train.pack import pack
+
+
+@dataclass
+class Causal:
+    """`Objective` of examples, whose tokens count alike."""
+
+    items: Sequence[Example]
+
+    def prepare(self, model: Any) -> None:
+        """Nothing is needed."""
+
+    def tokens(self, item: Example) -> int:
+        return len(item.tokens)
+
+    def count(self, batch: Sequence[Example]) -> int:
+        return learned(batch)
+
+    def losses(self, model: Any, batch: Sequence[Example]) -> Iterator[Loss]:
+        for part in parts(batch, pad=0, share=looks_back(model)):
+            answer, wanted = learned_logits(model, part)
+            yield Loss(token_losses(answer.logits, wanted).sum())
+
+
+def sft(spec: TrainSpec, inputs: Mapping[str, Path], tokenizer: Any, report: Reporter) -> Causal:
+    rows = read_rows(inputs[spec.dataset])
+    return Causal(encode(rows, tokenizer, spec.max_length, report))
+
+
+def cpt(spec: TrainSpec, inputs: Mapping[str, Path], tokenizer: Any, report: Reporter) -> Causal:
+    """Packed to full length, with general text mixed in where it is asked for."""
+    packed = pack(_documents(inputs[spec.dataset], tokenizer), spec.max_length)
+    if not packed:
+        raise InputError("dataset_empty", "The dataset has no training rows.", "Upload more rows.")
+    if isinstance(spec.objective, Cpt) and (replay := spec.objective.replay):
+        general = pack(_documents(inputs[replay.dataset], tokenizer), spec.max_length)
+        wanted = round(len(packed) * replay.share / (1 - replay.share))
+        order = random.Random(f"{spec.seed}/replay")  # noqa: S311  # not a secret
+        report.log(f"{wanted} sequences of general text are replayed among {len(packed)}.")
+        packed = [*packed, *_drawn(general, wanted, order)]
+    return Causal(packed)
+
+
+def _documents(dataset: Path, tokenizer: Any) -> Iterator[list[int]]:
+    """The tokens of each text, with the token that ends one. Conversations are read as text."""
+    for row in read_rows(dataset):
+        text = row if isinstance(row, str) else "\n\n".join(turn["content"] for turn in row)
+        yield [*tokenizer(text).input_ids, tokenizer.eos_token_id]
+
+
+def _drawn(sequences: list[Example], count: int, order: random.Random) -> list[Example]:
+    """So many, each as often as any other; all of them before one comes twice."""
+    found: list[Example] = []
+    while sequences and len(found) < count:
+        found += order.sample(sequences, min(len(sequences), count - len(found)))
+    return found

@@ -83,7 +83,9 @@ def test_blend_and_products(numbers: np.ndarray):
     raw = np.stack([twins.encode(np.ascontiguousarray(base)).reshape(-1) for base in bases])
     wide = [arrays.decode(row[None], "BF16") for row in raw]
     sums = gram.weighted_sum([row.copy() for row in wide], [0.5, 0.3, -0.2])
-    assert same(twins.blend(raw, [0.5, 0.3, -0.2]), arrays.encode(sums, "BF16")[0])
+    found, finite = twins.blend(raw, [0.5, 0.3, -0.2])
+    assert same(found, arrays.encode(sums, "BF16")[0]) and finite
+    assert not twins.blend(raw, [0.5, 3e38, 3e38])[1] or not numbers.any()
     for deltas in (False, True):
         whole = gram.gram(Memory(wide), deltas)
         found = twins.products(raw, deltas)

@@ -30,10 +30,12 @@ def bench(
         str, typer.Option(help="Rows whose names contain one of these, commas between; FILE's stay")
     ] = "",
     sizes: Annotated[str, typer.Option(help="Sizes of models, such as 0.1B,1.1B")] = "",
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "",
 ) -> None:
     """Measure: each bench prints a table, and writes its figures with --json FILE."""
     run = _load(name).run
-    options = {"quick": quick, "only": _words(only), "sizes": _words(sizes)}
+    options: Figures = {"quick": quick, "only": _words(only), "sizes": _words(sizes)}
+    options["device"] = device
     figures = _read(json_file) if only else {}
     new: dict[str, Figures] = {}
     for row, measured in _rows(run(**_chosen(name, run, options))):

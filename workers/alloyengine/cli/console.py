@@ -35,6 +35,7 @@ class ConsoleReporter:
         )
         self._phases: dict[str, TaskID] = {}
         self._figures: dict[str, str] = {}
+        self._stopping = False
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -66,6 +67,9 @@ class ConsoleReporter:
         if name == "snr":
             self._bars.console.print(heatmap(data))
 
+    def stop(self) -> None:
+        """Asks whoever reports to come to an end."""
+        self._stopping = True
+
     def stopping(self) -> bool:
-        """Never: on a terminal Ctrl-C ends the process."""
-        return False
+        return self._stopping

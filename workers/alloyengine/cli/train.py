@@ -1,5 +1,6 @@
 """`alloy train`: one training job on this machine."""
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from alloyengine.cli.console import ConsoleReporter
 from alloyengine.cli.specs import read_spec
+from alloyengine.errors import Stopped
 from alloyengine.spec.train import TrainSpec
 
 
@@ -14,12 +16,17 @@ def train(
     spec: Annotated[Path, typer.Argument(help="YAML; model and dataset are paths beside it")],
     out: Annotated[Path, typer.Argument(help="New folder for the trained model")],
 ) -> None:
-    """Fine-tune a model as a spec says."""
+    """Fine-tune a model as a spec says. Run again after an interruption, it goes on."""
     read, inputs = read_spec(TrainSpec, spec)
     from alloyengine.train.run import run
 
     with ConsoleReporter() as report:
-        result = run(read, inputs, out, report)
+        for order in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(order, lambda *_: report.stop())
+        try:
+            result = run(read, inputs, out, report)
+        except Stopped as stopped:
+            raise Stopped("stopped", f"{stopped} Run the same command again to go on.") from None
         report.log(
             f"{result.steps} steps over {result.tokens} tokens, final loss "
             f"{result.final_loss:.4f}. The model is in {out}."

@@ -128,8 +128,8 @@ class _Passes:
         step = self.step
 
         def look(loops: Any, start: int, raw: Any) -> None:
-            merged = loops.blend(raw, weights)
-            if not finite_bits(merged, step.dtype):
+            merged, finite = loops.blend(raw, weights)
+            if not finite:
                 raise _not_finite(step)
             target.put(step.tensor, start, merged)
 

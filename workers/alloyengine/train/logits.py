@@ -49,7 +49,7 @@ def looks_back(model: Any) -> bool:
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     windowed = getattr(config, "sliding_window", None) is not None
     attends = hasattr(config, "num_attention_heads") and model._supports_sdpa
-    recomputes = getattr(model, "is_gradient_checkpointing", False)
+    recomputes = any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
     return attends and kinds == {"full_attention"} and not windowed and not recomputes
 
 

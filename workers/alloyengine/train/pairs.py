@@ -63,7 +63,7 @@ def encode_pairs(
     """
     kept, dropped = [], 0
     for chosen, rejected in rows:
-        pair = _last_answer(chosen, tokenizer), _last_answer(rejected, tokenizer)
+        pair = last_answer(chosen, tokenizer), last_answer(rejected, tokenizer)
         fits = all(len(example.tokens) <= longest for example in pair)
         if fits and all(_learns(example) for example in pair):
             kept.append(pair)
@@ -93,7 +93,7 @@ def _messages(value: Any, role: str) -> Messages | None:
     return None
 
 
-def _last_answer(messages: Messages, tokenizer: Any) -> Example:
+def last_answer(messages: Messages, tokenizer: Any) -> Example:
     whole = encode_row(messages, tokenizer)
     start = len(whole.targets)
     while start and whole.targets[start - 1] == IGNORED:

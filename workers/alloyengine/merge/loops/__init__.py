@@ -5,13 +5,13 @@ leave Python's lock to the other threads meanwhile.
 
 kernels.py    the loops, in Python
 machine.py    compiles them once on a machine, by numba, and keeps the machine code
-twins.py     the loops as functions of arrays
+twins.py      the loops as functions of arrays
 """
 
 from importlib.util import find_spec
 from typing import Any
 
-WORTH = 1_000_000_000  # elements to read: a merge of so many is worth some seconds of compiling
+WORTH = 100_000_000  # elements to read: a merge of so many is faster for it
 
 _compiled: Any = None
 

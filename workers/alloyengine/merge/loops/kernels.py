@@ -49,7 +49,7 @@ def _as_bits(_context: Any, number: Any) -> Any:
 
 
 _part = njit(inline="always", error_model="numpy")
-_sum = njit(error_model="numpy", fastmath={"reassoc"})
+_sum = njit(error_model="numpy", fastmath={"reassoc", "contract"})
 
 
 @_part
@@ -91,9 +91,12 @@ def add(total: Any, array: Any, weight: float, size: int) -> None:
         total[i] += array[i] * weight
 
 
-@_kernel("u2* i8 i8 f4* u2* f4*")
-def blend(raw: Any, models: int, size: int, weights: Any, out: Any, total: Any) -> None:
-    """`total`: memory of a run."""
+@_kernel("u2* i8 i8 f4* u2* u4* f4*")
+def blend(
+    raw: Any, models: int, size: int, weights: Any, out: Any, largest: Any, total: Any
+) -> None:
+    """`largest`: of the result's exponents, in their place; `total`: memory of a run."""
+    most = uint32(0)
     for start in range(0, size, RUN):
         count = min(RUN, size - start)
         for i in range(count):
@@ -103,7 +106,10 @@ def blend(raw: Any, models: int, size: int, weights: Any, out: Any, total: Any) 
             for i in range(count):
                 total[i] += _widened(raw[at + i]) * weight
         for i in range(count):
-            out[start + i] = _narrowed(total[i])
+            half = uint32(_narrowed(total[i]))
+            out[start + i] = half
+            most = max(most, uint32(uint32(half << uint32(16)) & _EXPONENT))
+    largest[0] = most
 
 
 @_sum

@@ -1,12 +1,14 @@
 """The kernels as machine code: compiled once on a machine, then loaded, which takes a twentieth of a second.
 
-numba itself takes nearly a second to start. So what it made is kept, in the user's cache directory, under
-a key of all that it depends on: the kernels' source, the compiler, the processor.
+numba itself takes nearly a second to start. So what it made is kept under a key of all that it depends
+on: the kernels' source, the compiler, the processor. An installation keeps it for everybody who uses it
+(`python -m alloyengine.merge.loops.machine`); otherwise it lies in the user's cache directory.
 """
 
 import ctypes
 import json
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -19,6 +21,7 @@ from typing import Any
 import llvmlite.binding as llvm
 
 _C: dict[str, Any] = {"f4": ctypes.c_float, "i8": ctypes.c_int64}
+INSTALLED = Path(sys.prefix) / "share" / "alloyworks" / "loops"
 _SOURCE = Path(__file__).with_name("kernels.py")
 
 Function = Callable[..., None]
@@ -26,10 +29,9 @@ Function = Callable[..., None]
 
 def functions() -> dict[str, Function]:
     """Every kernel by its name. Calls leave Python's lock to others; a pointer is an address."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    place = folder() / f"{_key()}.json"
-    kept = _read(place) or _compiled(place)
+    _start()
+    name = f"{_key()}.json"
+    kept = _read(INSTALLED / name) or _read(folder() / name) or _compiled(folder() / name)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(bytes.fromhex(kept["object"])))
     engine.finalize_object()
@@ -46,6 +48,18 @@ _engines: list[Any] = []  # their code lives as long as they
 def folder() -> Path:
     """$XDG_CACHE_HOME/alloyworks/loops, or the same in ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "alloyworks/loops"
+
+
+def install() -> None:
+    """Keeps the machine code with this installation of Python."""
+    _start()
+    if not _read(place := INSTALLED / f"{_key()}.json"):
+        _compiled(place)
+
+
+def _start() -> None:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
 
 
 def _key() -> str:
@@ -136,3 +150,7 @@ def _function(address: int, signature: str) -> Function:
             raise RuntimeError("a compiled loop has failed")
 
     return call
+
+
+if __name__ == "__main__":
+    install()

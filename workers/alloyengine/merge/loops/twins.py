@@ -44,14 +44,18 @@ def add(total: Array, array: Array, weight: float) -> None:
     _do["add"](_at(total), _at(_alike(array, total)), weight, total.size)
 
 
-def blend(raw: Array, weights: Sequence[float]) -> Array:
-    """The weighted sum of bfloat16 numbers, uint16 [models, elements], as such numbers."""
+def blend(raw: Array, weights: Sequence[float]) -> tuple[Array, bool]:
+    """The weighted sum of bfloat16 numbers, uint16 [models, elements], as such numbers; and whether
+    all of them are finite.
+    """
     (models, size), narrow = raw.shape, np.empty(raw.shape[1], np.uint16)
     given, memory = np.asarray(weights, np.float32), np.empty(_RUN, np.float32)
     if len(given) != models:
         raise ValueError("a weight for each model")
-    _do["blend"](_at(raw, "u2"), models, size, _at(given), _at(narrow, "u2"), _at(memory))
-    return narrow
+    most = np.zeros(1, np.uint32)
+    to = _at(narrow, "u2"), _at(most, "u4"), _at(memory)
+    _do["blend"](_at(raw, "u2"), models, size, _at(given), *to)
+    return narrow, bool(most[0] < _INFINITE)
 
 
 def products(raw: Array, deltas: bool) -> Array:

@@ -62,7 +62,7 @@ class Distillation:
             total = weight * apart + (1 - weight) * own
             if self.how.hidden_weight:
                 total = total + self.how.hidden_weight * _apart(said, taught, part.following)
-            figures = {"loss_data": float(own), "loss_teacher": float(apart)}
+            figures = {"loss_data": own.item(), "loss_teacher": apart.item()}
             yield Loss(total, figures)
 
 

@@ -1,0 +1,194 @@
+"""Training: the scan against the reference script, and what tunings cost.
+
+    ./alloy bench train --json bench/results/train.json
+    ./alloy bench train --device cuda
+
+A scan is a whole process each, by turns. Of training, each tuning is a process of its own, by turns,
+several rounds; what counts are steps after the first three. The text is the same everywhere, packed to
+full sequences. On a GPU the model is a Llama of 1.1B that the bench makes; it needs nothing but torch,
+transformers, peft, accelerate and safetensors.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import models
+from bench.machine import where
+from bench.merge_measure import Runs, measure, warm
+
+Figures = dict[str, Any]
+SCANS = {"SmolLM2-135M": 3.0, "1.1B": 6.0}  # at least so many times faster
+PERCENTS = (25, 50)
+RUNS, ROUNDS, STEPS = 5, 5, 12
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """`ratio`: tokens a second over full tuning's, at least; `memory`: above the loaded model, as a
+    share of full tuning's, at most.
+    """
+
+    name: str
+    how: str
+    ratio: float | None = None
+    memory: float | None = None
+    over: str = "full"
+
+
+TUNINGS = (
+    Tuning("full", "full"),
+    Tuning("Spectrum-25", "spectrum-25", ratio=1.6, memory=0.6),
+    Tuning("Spectrum-25, embeddings frozen", "spectrum-25-frozen"),
+    Tuning("Spectrum-50", "spectrum-50", ratio=1.25),
+    Tuning("LoRA r 16", "lora-16"),
+    Tuning("Trainer, full", "trainer"),
+)
+SHAPES = ((1, 256), (4, 256), (1, 512))  # examples in a batch, tokens in an example
+
+
+def run(
+    quick: bool = False, only: Sequence[str] = (), device: str = "cpu"
+) -> Iterator[tuple[str, Figures]]:
+    scans = {f"scan {size}": size for size in SCANS} if device == "cpu" else {}
+    shapes = {
+        f"batch {b} × {n} tokens": (b, n) for b, n in (SHAPES if device == "cpu" else ((4, 1024),))
+    }
+    for name, size in scans.items():
+        if _wanted(name, only):
+            yield name, _scan(size, 1 if quick else RUNS) | {"where": where()}
+    for name, shape in shapes.items():
+        if _wanted(name, only):
+            for tuning, figures in _train(*shape, 1 if quick else ROUNDS, device).items():
+                yield f"{name}: {tuning}", figures | {"where": where() | _card(device)}
+
+
+def _wanted(name: str, only: Sequence[str]) -> bool:
+    return not only or any(word in name for word in only)
+
+
+def _scan(size: str, runs: int) -> Figures:
+    model = models.smollm2(0) if size == "SmolLM2-135M" else models.llama(size, 0)
+    ours, others = Runs(), Runs()
+    with tempfile.TemporaryDirectory(dir=models.room()) as folder:
+        out, theirs = Path(folder) / "ours", Path(folder) / "theirs.json"
+        percents = ",".join(map(str, PERCENTS))
+        alloy = str(Path(sys.executable).with_name("alloy"))
+        scan = [alloy, "spectrum", str(model), "--top", percents, "--out", str(out), "--fresh"]
+        script = str(Path(__file__).with_name("spectrum_reference.py"))
+        for _ in range(runs):
+            warm([model])
+            ours.runs.append(measure(scan))
+            others.runs.append(measure([sys.executable, script, str(model), str(theirs)]))
+        same = _same(json.loads((out / "snr.json").read_text()), json.loads(theirs.read_text()))
+    ratio = round(others.median / ours.median, 2)
+    figures = ours.figures("ours") | others.figures("other")
+    spread = {"ours": ours.spread, "other": others.spread}
+    met = ratio >= SCANS[size] and same == 1
+    return figures | {
+        "ratio": ratio,
+        "≥ ratio": SCANS[size],
+        "same": same,
+        "met": met,
+        "spread": spread,
+    }
+
+
+def _same(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> float:
+    """The share of modules that both select, of those that either does."""
+    both = either = 0
+    for percent in PERCENTS:
+        a, b = (_selected({n: table[n] for n in theirs}, percent) for table in (ours, theirs))
+        both, either = both + len(a & b), either + len(a | b)
+    return both / either
+
+
+def _selected(table: Mapping[str, Any], percent: float) -> set[str]:
+    kinds: dict[str, list[str]] = {}
+    for name in table:
+        kinds.setdefault(table[name]["type"], []).append(name)
+    return {
+        name
+        for names in kinds.values()
+        for name in sorted(names, key=lambda name: -table[name]["snr"])[
+            : int(len(names) * percent / 100)
+        ]
+    }
+
+
+def _train(batch: int, length: int, rounds: int, device: str) -> dict[str, Figures]:
+    model = models.smollm2(0) if device == "cpu" else models.llama("1.1B", 0)
+    found: dict[str, list[Figures]] = {tuning.name: [] for tuning in TUNINGS}
+    with tempfile.TemporaryDirectory(dir=models.room()) as folder:
+        data = Path(folder) / "train.jsonl"
+        data.write_text(_text())
+        for number in range(rounds):
+            for tuning in TUNINGS:
+                print(f"round {number + 1} of {rounds}: {tuning.name} …", file=sys.stderr)
+                words = [str(model), folder, tuning.how, str(STEPS), str(batch), str(length)]
+                found[tuning.name].append(_one(words))
+    return {tuning.name: _figures(tuning, found) for tuning in TUNINGS}
+
+
+def _one(words: list[str]) -> Figures:
+    command = [sys.executable, "-m", "bench.train_one", *words]
+    root = Path(__file__).parents[1]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=root, check=False, env=_paths(root)
+    )
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}:\n{done.stderr[-3000:]}")
+    figures: Figures = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def _paths(root: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(root / "workers"), str(root)])}
+
+
+def _figures(tuning: Tuning, found: Mapping[str, Sequence[Figures]]) -> Figures:
+    """Ratios are medians of the rounds' own: a slow moment of the machine slows a whole round."""
+    mine, base = found[tuning.name], found[tuning.over]
+    faster = [a["tokens/s"] / b["tokens/s"] for a, b in zip(mine, base, strict=True)]
+    share = [a["bytes"] / b["bytes"] for a, b in zip(mine, base, strict=True)]
+    ratio, memory = statistics.median(faster), statistics.median(share)
+    figures: Figures = {
+        "tokens/s": round(statistics.median(run["tokens/s"] for run in mine)),
+        "GB above model": round(statistics.median(run["bytes"] for run in mine) / 1e9, 2),
+        "ratio": round(ratio, 2),
+        "memory": round(memory, 2),
+    }
+    if tuning.ratio:
+        figures |= {"≥ ratio": tuning.ratio, "met": ratio >= tuning.ratio}
+    if tuning.memory:
+        figures |= {"≤ memory": tuning.memory, "met": figures["met"] and memory <= tuning.memory}
+    return figures | {"spread": {"ratios": [round(value, 3) for value in faster]}}
+
+
+def _text() -> str:
+    """Sentences enough for every step, without a download."""
+    rows = (
+        f"Line {n}: the {n % 97}th of {n % 89} colours lies between {n * 7919 % 1000} and {n % 13}."
+        for n in range(6000)
+    )
+    return "\n".join(json.dumps({"text": " ".join(rows_of)}) for rows_of in _groups(list(rows), 12))
+
+
+def _groups(rows: list[str], size: int) -> Iterator[list[str]]:
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def _card(device: str) -> dict[str, str]:
+    if device == "cpu":
+        return {}
+    import torch
+
+    return {"card": torch.cuda.get_device_name()}

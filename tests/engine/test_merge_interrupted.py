@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ELEMENTS, TENSORS = 1 << 24, 6
+ELEMENTS, TENSORS = 1 << 24, 12
 RECIPE = """
 merge_method: ties
 base_model: a
@@ -22,7 +22,7 @@ models:
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    """Three models of 400 MB, all zeros, that take no room on the disk."""
+    """Three models of 800 MB, all zeros, that take no room on the disk."""
     names = [f"model.layers.{number}.mlp.up_proj.weight" for number in range(TENSORS)]
     size = ELEMENTS * 4
     header = {
@@ -33,7 +33,7 @@ def recipe(tmp_path: Path) -> Path:
     for model in "abc":
         folder = tmp_path / model
         folder.mkdir()
-        (folder / "config.json").write_text('{"model_type": "llama", "num_hidden_layers": 6}')
+        (folder / "config.json").write_text('{"model_type": "llama", "num_hidden_layers": 12}')
         with (folder / "model.safetensors").open("wb") as file:
             file.write(len(text).to_bytes(8, "little") + text)
             file.truncate(8 + len(text) + size * TENSORS)

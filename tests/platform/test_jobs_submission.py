@@ -57,7 +57,14 @@ class TestAccepted:
     def test_the_stored_spec_is_complete(self, world: World) -> None:
         job = submission.submit(world.owner, world.train())
 
-        assert job.spec["tuning"] == {"method": "spectrum", "percent": 25, "train_embeddings": True}
+        assert job.spec["tuning"] == {
+            "method": "spectrum",
+            "percent": 25,
+            "train_embeddings": True,
+            "score": "spectrum",
+            "modules": None,
+            "budget_gb": None,
+        }
         assert job.spec["seed"] == 0
 
     def test_an_input_that_is_named_twice_is_one(self, world: World) -> None:

@@ -48,7 +48,14 @@ class TestTrain:
 
             assert (job.kind, job.name, job.created_by) == ("train", "chemist", world.owner.user)
         assert job.spec["model"] == str(world.base.id)
-        assert job.spec["tuning"] == {"method": "spectrum", "percent": 25, "train_embeddings": True}
+        assert job.spec["tuning"] == {
+            "method": "spectrum",
+            "percent": 25,
+            "train_embeddings": True,
+            "score": "spectrum",
+            "modules": None,
+            "budget_gb": None,
+        }
         assert (job.spec["epochs"], job.spec["seed"]) == (2.5, 7)
 
     def test_what_is_left_blank_takes_the_default(self, world: World, browser: Client) -> None:

@@ -24,6 +24,9 @@ _ANSWERS = (DatasetFormat.CHAT, DatasetFormat.PROMPT, DatasetFormat.INSTRUCTION)
 # What each objective and metric can read; plain text is learned and scored whole.
 READABLE = {
     "sft": (*_ANSWERS, DatasetFormat.TEXT),
+    "cpt": (*_ANSWERS, DatasetFormat.TEXT),
+    "dpo": (DatasetFormat.PREFERENCE,),
+    "distill": (*_ANSWERS, DatasetFormat.TEXT),
     "exact_match": _ANSWERS,
     "perplexity": (*_ANSWERS, DatasetFormat.TEXT),
 }

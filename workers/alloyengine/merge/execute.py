@@ -39,7 +39,6 @@ def execute(
 ) -> None:
     """Makes every step's tensor. Raises InputError for numbers that are not finite, Stopped."""
     threads = threads or len(os.sched_getaffinity(0))
-    backend.prepare(sum(step.numel * len(step.sources) for step in steps))
     stop, done = Event(), SimpleQueue[Future[int]]()
     with ExitStack() as closing:
         workers = closing.enter_context(Workers(threads))

@@ -86,13 +86,15 @@ def _merge(
     with open_members(recipe, inputs) as members:
         plan = make_plan(recipe, members)
         report.log(f"{plan.title}: {len(members)} models, {len(plan.steps)} tensors")
+        arithmetic = backend(options.device)
+        arithmetic.prepare(sum(step.numel * len(step.sources) for step in plan.steps))
         with (
             reusing(plan.steps, output.before) as steps,
             Writer.open(output, plan.layout, options.shard_bytes) as writer,
         ):
             _tell(steps, plan, report)
             ordered = _in_order(steps, writer)
-            execute(ordered, writer, backend(options.device), report, options.threads)
+            execute(ordered, writer, arithmetic, report, options.threads)
             _complete(recipe, plan, members[plan.like], writer.folder)
             if output.before:
                 Manifest.write(writer.folder, plan.steps)

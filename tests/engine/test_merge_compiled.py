@@ -48,6 +48,15 @@ def in_use(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     loops.prepare(0)
 
 
+@pytest.fixture(params=[False, True], ids=["numbers", "broken"])
+def anything(request: pytest.FixtureRequest, numbers: np.ndarray) -> np.ndarray:
+    """Also with what is no number: loops must not hide it."""
+    if request.param:
+        numbers.reshape(-1)[:: max(2, numbers.size // 9)] = np.nan
+        numbers.reshape(-1)[1 :: max(2, numbers.size // 7)] = np.inf
+    return numbers
+
+
 def same(a: Any, b: Any) -> bool:
     return np.array_equal(np.asarray(a), np.asarray(b), equal_nan=True)
 
@@ -111,16 +120,16 @@ def test_drawn(numbers: np.ndarray, start: int, key: int):
 
 
 @pytest.mark.parametrize("ends", [(0.3, 0.7), (0.5, 0.5), (0.01, 0.99)])
+@pytest.mark.parametrize("numbers", [(3, 2), *SHAPES[1:]], indirect=True)
 def test_drawn_by_rank(numbers: np.ndarray, ends: tuple[float, float]):
-    if numbers.shape[1] == 1:
-        return
     start, limits = 3 * numbers.shape[1], [round(end * 65536) for end in ends]
     drawn = sparsify._drawn_by_rank(numbers, start, 1 << 40, *ends, np)
     assert same(twins.drawn_by_rank(numbers, start, 1 << 40, *limits), drawn)
 
 
 @pytest.mark.parametrize("ends", [(0.1, 0.6), (0.5, 0.5001), (-1.0, np.inf), (9.0, 9.5)])
-def test_tally(numbers: np.ndarray, ends: tuple[float, float], in_use: None):
+def test_tally(anything: np.ndarray, ends: tuple[float, float], in_use: None):
+    numbers = anything
     bracket, block = selection._Bracket(*ends, share=True), Block([abs(numbers)], 0, np)
     found = selection._look(lambda block: block.arrays, {0: bracket}, block)[0]
     loops.prepare(-1)
@@ -143,7 +152,8 @@ def test_moments_and_add_important(numbers: np.ndarray):
 
 
 @pytest.mark.parametrize("weights", [None, [0.6, 0.4]])
-def test_agreeing(numbers: np.ndarray, weights: list[float] | None):
+def test_agreeing(anything: np.ndarray, weights: list[float] | None):
+    numbers = anything
     changes, sign_of = [numbers, numbers[::-1].copy()], numbers + 0.1
     found = twins.agreeing(changes, sign_of, weights)
     expected = agreeing([change.copy() for change in changes], sign_of.copy(), weights, np)
@@ -161,6 +171,24 @@ def test_every_method_gives_the_same(name: MergeMethod, monkeypatch: pytest.Monk
     np.testing.assert_allclose(
         combine(name, tensors, weights, has_base, 11, 20, **given), plain, rtol=1e-6, atol=1e-7
     )
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_no_number_comes_out_as_none(
+    name: MergeMethod, wrong: float, compiled: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """Or it would be written: the executor looks at results. And no search for it goes on for ever."""
+    tensors, has_base = inputs(name, shape=(60, 129)), DECLARATIONS[name].base == "required"
+    monkeypatch.setattr(loops, "_compiled", twins if compiled else None)
+    for broken in range(len(tensors)):
+        given = [tensor.copy() for tensor in tensors]
+        given[broken][3, 5] = wrong
+        weights = [0.7, 0.4][: len(tensors) - has_base]
+        with np.errstate(all="ignore"):
+            found = combine(name, given, weights, has_base, 11, 20, **HOW.get(name, {}))
+        assert not np.isfinite(found).all()
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if METHODS[name].weights])

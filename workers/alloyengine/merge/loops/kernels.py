@@ -244,18 +244,18 @@ def tally(
     count = 0
     for start in range(0, size, RUN):
         run = min(RUN, size - start)
-        above, upper, lower, positive = uint32(0), uint32(0), uint32(0), uint32(0)
+        above, below, lower, positive = uint32(0), uint32(0), uint32(0), uint32(0)
         for i in range(run):
             x = scores[start + i]
             above = uint32(above + uint32(x > high))
-            upper = uint32(upper + uint32(x == high))
+            below = uint32(below + uint32(x < high))
             lower = uint32(lower + uint32(x == low))
             positive = uint32(positive + uint32(x > 0))
         for i in range(run):
             x = scores[start + i]
             marks[i] = (x > low) & (x < high)
         counts[0] += above
-        counts[1] += upper
+        counts[1] += run - above - below  # NaN is one of them: it has to be somewhere
         counts[3] += lower
         counts[4] += positive
         for eight in range(0, run, 8):  # few lie inside: most eights have none
@@ -301,24 +301,24 @@ def add_important(
         weight, at = weights[row], row * columns
         for i in range(at, at + columns):
             change = other[i] - base[i]
-            base[i] += change if abs(change) * weight >= threshold else float32(0)
+            base[i] += change * float32(abs(change) * weight >= threshold)
 
 
 @_part
-def _same_sign(change: Any, sign_of: Any) -> Any:
-    return uint32((_as_bits(change) ^ _as_bits(sign_of)) & _SIGN) == uint32(0)
+def _flipped(change: Any, sign_of: Any) -> Any:
+    """Positive where the two have the same sign; NaN stays NaN."""
+    return _as_float(uint32(_as_bits(change) ^ uint32(_as_bits(sign_of) & _SIGN)))
 
 
 @_kernel("f4* f4* f4* i8")
 def agree(change: Any, sign_of: Any, total: Any, size: int) -> None:
     """Adds what has the sign."""
     for i in range(size):
-        total[i] += change[i] if _same_sign(change[i], sign_of[i]) else float32(0)
+        total[i] += float32(0) if _flipped(change[i], sign_of[i]) < 0 else change[i]
 
 
 @_kernel("f4* f4* f4 f4* i8")
 def take_part(change: Any, sign_of: Any, weight: float, divisor: Any, size: int) -> None:
     """Adds the weight where a change has the sign and is one."""
     for i in range(size):
-        agrees = _same_sign(change[i], sign_of[i]) & (change[i] != 0)
-        divisor[i] += weight if agrees else float32(0)
+        divisor[i] += weight if _flipped(change[i], sign_of[i]) > 0 else float32(0)

@@ -92,6 +92,7 @@ def _ours(spec: TrainSpec, path: Path, data: Path) -> tuple[list[float], int]:
     model, tokenizer = open_to_train(path, spec)
     memory, report = Memory(), Steps()
     objective = objective_of(spec, {"m": path, "d": data}, tokenizer, report)
+    objective.prepare(model)
     fit(objective, tune(model, spec, path, report), spec, report)
     return report.speeds, memory.above()
 

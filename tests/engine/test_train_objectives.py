@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from alloyengine.errors import InputError
 from alloyengine.report import Silent
 from alloyengine.spec.objective import Cpt, Distill, Dpo, Replay
-from alloyengine.spec.train import TrainSpec
+from alloyengine.spec.train import Evaluation, TrainSpec
 from alloyengine.spec.tuning import FullTuning
 from alloyengine.train.batches import stacked
 from alloyengine.train.encode import IGNORED, Example
@@ -127,6 +127,14 @@ def test_the_preference_loss_is_the_published_one():
     torch.testing.assert_close(smooth, 0.9 * sigmoid + 0.1 * wrong)
     ipo = preference_loss(advantage, Dpo(beta=0.5, loss="ipo"), lengths)
     torch.testing.assert_close(ipo, (advantage / 5 - 1) ** 2)
+
+
+def test_pairs_that_are_held_out_have_a_reference_too(llama: Path, tmp_path: Path):
+    how = Evaluation(share=0.25, every=3)
+    spec = SPEC.model_copy(update={"objective": Dpo(beta=0.3), "epochs": 4, "evaluation": how})
+    report, inputs = Recording(), {"m": llama, "d": dataset(tmp_path / "pairs", PAIRS)}
+    run(spec, inputs, tmp_path / "out", report)
+    assert report.metrics["evaluation_loss"][-1] < report.metrics["evaluation_loss"][0]
 
 
 def test_learning_the_chosen_answer_can_be_added(llama: Path, tmp_path: Path):

@@ -23,7 +23,7 @@ TALK = [
     {"role": "assistant", "content": "It is Ag."},
 ]
 WITH_SYSTEM = [{"role": "system", "content": "Be short."}, *TALK]
-KNOWS_SYSTEM = {"chatml", "exaone", "llama3"}
+KNOW_SYSTEM = ("chatml", "exaone", "llama3")
 
 
 @pytest.fixture
@@ -37,13 +37,13 @@ def written(folder: Path, *rows: dict[str, Any]) -> Path:
     return file
 
 
-@pytest.mark.parametrize("system", [False, True])
-@pytest.mark.parametrize("name", [name for name in NAMED_TEMPLATES if name != "auto"])
+@pytest.mark.parametrize(
+    ("name", "system"),
+    [(n, False) for n in NAMED_TEMPLATES if n != "auto"] + [(n, True) for n in KNOW_SYSTEM],
+)
 def test_answers_are_trained_and_nothing_else(
     tokenizer: Any, tmp_path: Path, name: str, system: bool
 ):
-    if system and name not in KNOWS_SYSTEM:
-        return
     tokenizer.chat_template = choose_template(name, {}, None)
     talk = WITH_SYSTEM if system else TALK
     (shown,) = preview(written(tmp_path, {"messages": talk}), tokenizer, Sft(), 512, 3)

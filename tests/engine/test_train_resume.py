@@ -15,6 +15,8 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from alloyengine.cli.console import ConsoleReporter
+from alloyengine.cli.train import _stop
 from alloyengine.errors import InputError, Stopped
 from alloyengine.report import Silent
 from alloyengine.spec.train import Evaluation, TrainSpec
@@ -58,7 +60,7 @@ def facts(tmp_path: Path) -> Path:
 def trained(
     spec: TrainSpec, model: Path, dataset: Path, out: Path, report: Silent
 ) -> dict[str, torch.Tensor]:
-    run(spec, {"m": model, "d": dataset}, out, report)
+    run(spec, {"m": model, "d": dataset}, out, report, out.with_name(f"{out.name}.checkpoints"))
     return load_file(out / "model.safetensors")
 
 
@@ -92,6 +94,8 @@ def test_an_interrupted_run_has_the_same_curve_and_model(
     assert curve | last.losses == whole.losses
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     assert not (tmp_path / "parts.checkpoints").exists()
+    files = {path.name for path in (tmp_path / "parts").iterdir()}
+    assert files == {path.name for path in llama.iterdir()}  # whatever way it was saved
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -125,6 +129,33 @@ def test_an_order_to_stop_leaves_a_checkpoint(llama: Path, facts: Path, tmp_path
     stopped = re.search(r"stopped before step (\d+)\. Run the same command again to go on", said)
     assert stopped, said
     assert (checkpoints / f"step-{int(stopped[1]) - 1:06}/state.json").is_file()
+
+
+def test_a_second_order_ends_it_at_once():
+    report = ConsoleReporter()
+    _stop(report, signal.SIGINT, None)
+    assert report.stopping()
+    with pytest.raises(KeyboardInterrupt):
+        _stop(report, signal.SIGINT, None)
+
+
+def test_without_a_folder_for_them_there_are_no_checkpoints(
+    llama: Path, facts: Path, tmp_path: Path
+):
+    """As on the platform, whose runner does not keep them yet."""
+    spec = SPEC.model_copy(update={"checkpoint_minutes": 1e-9, "evaluation": Evaluation(share=0.2)})
+    with pytest.raises(Stopped):
+        run(spec, {"m": llama, "d": facts}, tmp_path / "o" / "out", Recording(stop_after=3))
+    assert list((tmp_path / "o").iterdir()) == []
+
+
+def test_a_folder_in_the_way_is_found_before_the_work(llama: Path, facts: Path, tmp_path: Path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("years of work")
+    report = Recording()
+    with pytest.raises(InputError, match="out is already there"):
+        trained(SPEC, llama, facts, tmp_path / "out", report)
+    assert not report.losses
 
 
 def test_a_checkpoint_of_another_spec_is_refused(llama: Path, facts: Path, tmp_path: Path):

@@ -27,7 +27,9 @@ def open_model(path: Path, dtype: torch.dtype | str, **more: Any) -> tuple[Any, 
             f"A model of the architecture {found.architecture} can't be loaded: {reason}",
             "Check its config.json and tokenizer files.",
         ) from None
-    return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
+    if "device_map" not in more:
+        model = model.to("cuda" if torch.cuda.is_available() else "cpu")
+    return model, tokenizer
 
 
 def is_fast(dtype: str) -> bool:

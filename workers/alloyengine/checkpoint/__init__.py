@@ -4,7 +4,7 @@ from alloyengine.checkpoint.companions import copy_companions
 from alloyengine.checkpoint.facts import facts, facts_of
 from alloyengine.checkpoint.header import TensorInfo
 from alloyengine.checkpoint.reader import Checkpoint, Input
-from alloyengine.checkpoint.sink import NewFolder, Output
+from alloyengine.checkpoint.sink import NewFolder, Output, check_new
 from alloyengine.checkpoint.writer import Writer, write
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Output",
     "TensorInfo",
     "Writer",
+    "check_new",
     "copy_companions",
     "facts",
     "facts_of",

@@ -59,7 +59,8 @@ class NewFolder:
 
     @contextmanager
     def open(self, sizes: Mapping[str, int]) -> Iterator["_Draft"]:
-        self._refuse_to_overwrite()
+        if not self._replace:
+            check_new(self.before)
         out = self.before
         partial = out.with_name(f"{out.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
@@ -76,12 +77,13 @@ class NewFolder:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
-    def _refuse_to_overwrite(self) -> None:
-        out = self.before
-        if out.exists() and not self._replace and (not out.is_dir() or any(out.iterdir())):
-            raise InputError(
-                "output_exists", f"{out.name} is already there.", "Name a new or empty folder."
-            )
+
+def check_new(out: Path) -> None:
+    """InputError unless it is a new or empty folder."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(
+            "output_exists", f"{out.name} is already there.", "Name a new or empty folder."
+        )
 
 
 def _check_room(folder: Path, size: int) -> None:

@@ -1,9 +1,9 @@
 """Where the models of a recipe or a command lie: on this disk, or on the hub."""
 
-import os
 import re
 from pathlib import Path
 
+from alloyengine import cache
 from alloyengine.errors import InputError
 from alloyengine.report import Reporter
 
@@ -26,7 +26,7 @@ def locate(reference: str, beside: Path, report: Reporter) -> Path:
 
 
 def _from_hub(name: str, revision: str, report: Reporter) -> Path:
-    kept = _cache() / f"{name.replace('/', '--')}@{revision or 'main'}"
+    kept = cache.folder("models") / f"{name.replace('/', '--')}@{revision or 'main'}"
     if kept.is_dir():  # it gets its name when it is complete
         return kept
     from alloyengine.checkpoint.hub import download
@@ -36,7 +36,3 @@ def _from_hub(name: str, revision: str, report: Reporter) -> Path:
     download(name, arriving, revision)
     arriving.rename(kept)
     return kept
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "alloyworks/models"

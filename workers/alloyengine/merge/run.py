@@ -47,6 +47,7 @@ class Options:
     threads: int = 0  # 0: one for each core
     shard_bytes: int = SHARD_BYTES
     update: bool = False  # `out` may be an earlier result: what has not changed is copied from it
+    signed: bool = True  # with a card and a manifest, by which a merge is known again
     described: bool = True  # the facts tell of the tokenizer, too, which takes a tenth of a second
 
 
@@ -95,8 +96,10 @@ def _merge(
             _tell(steps, plan, report)
             ordered = _in_order(steps, writer)
             execute(ordered, writer, arithmetic, report, options.threads)
-            _complete(recipe, plan, members[plan.like], writer.folder)
-            if output.before:
+            _complete(plan, members[plan.like], writer.folder)
+            if options.signed:
+                (writer.folder / CARD).write_text(card(recipe), encoding="utf-8")
+            if options.signed and output.before:
                 Manifest.write(writer.folder, plan.steps)
             return facts_of(plan.config, plan.layout, writer.folder if options.described else None)
 
@@ -147,7 +150,7 @@ def _is_ours(out: Path, options: Options) -> bool:
     return options.update and (out / MANIFEST).is_file()
 
 
-def _complete(recipe: Recipe, plan: Plan, like: Member, folder: Path) -> None:
+def _complete(plan: Plan, like: Member, folder: Path) -> None:
     """The small files beside the weights."""
     copy_companions(like.model.path, folder, plan.config)
     if plan.vocabulary:
@@ -156,4 +159,3 @@ def _complete(recipe: Recipe, plan: Plan, like: Member, folder: Path) -> None:
         from alloyengine.merge.tokenizer.chat import save_template
 
         save_template(plan.template, folder)
-    (folder / CARD).write_text(card(recipe), encoding="utf-8")

@@ -1,6 +1,6 @@
 """What every spec model shares, and how specs refer to models and datasets."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -22,6 +22,11 @@ InputKind = Literal["model", "dataset"]
 def broken_rule(field: str, msg: str, remedy: str) -> PydanticCustomError:
     """For validators to raise: a rule between fields, the field to blame, and what to do."""
     return PydanticCustomError("rule", msg, {"field": field, "remedy": remedy})
+
+
+def by_method(value: Any) -> Any:
+    """`sft` is short for {method: sft}."""
+    return {"method": value} if isinstance(value, str) else value
 
 
 class InputRef(Spec):

@@ -1,10 +1,10 @@
 """What a training run learns from its data."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from alloyengine.spec.base import InputRef, Reference, Spec
+from alloyengine.spec.base import InputRef, Reference, Spec, by_method
 
 
 class Sft(Spec):
@@ -84,9 +84,4 @@ class Distill(Spec):
 AnyObjective = Sft | Cpt | Dpo | Distill
 
 
-def _named(value: Any) -> Any:
-    """`sft` is short for {method: sft}."""
-    return {"method": value} if isinstance(value, str) else value
-
-
-Objective = Annotated[AnyObjective, Field(discriminator="method"), BeforeValidator(_named)]
+Objective = Annotated[AnyObjective, Field(discriminator="method"), BeforeValidator(by_method)]

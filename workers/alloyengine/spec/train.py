@@ -21,13 +21,6 @@ class Evaluation(Spec):
     )
 
 
-class Resources(Spec):
-    """Hardware for one run. More than one process shares the work by FSDP."""
-
-    gpus: int = Field(0, ge=0, le=1024, description="GPUs on each node; 0: what is there")
-    nodes: int = Field(1, ge=1, le=128)
-
-
 class TrainSpec(Spec):
     """Fine-tune one model on one dataset."""
 
@@ -50,11 +43,10 @@ class TrainSpec(Spec):
     max_gradient: float = Field(1.0, gt=0, description="Longer gradients are cut to this norm")
     max_length: int = Field(512, ge=8, le=131_072, description="Longest example, tokens")
     evaluation: Evaluation = Field(default_factory=lambda: Evaluation(share=0))
-    gradient_checkpointing: Literal["auto", "on", "off"] = Field(
-        "auto", description="Compute activations twice instead of keeping them"
+    gradient_checkpointing: bool = Field(
+        False, description="Compute activations twice instead of keeping them"
     )
     checkpoint_minutes: float = Field(10, gt=0, description="How much work may be lost")
-    resources: Resources = Field(default_factory=Resources)
     seed: int = Field(0, ge=0, lt=2**32)
 
     def inputs(self) -> list[InputRef]:

@@ -1,10 +1,10 @@
 """What a training run changes of a model: everything, some modules, or an adapter beside it."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from alloyengine.spec.base import Spec, broken_rule
+from alloyengine.spec.base import Spec, broken_rule, by_method
 
 Pattern = Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -69,9 +69,4 @@ class QloraTuning(AdapterTuning):
 AnyTuning = FullTuning | SpectrumTuning | LoraTuning | QloraTuning
 
 
-def _named(value: Any) -> Any:
-    """`spectrum` is short for {method: spectrum}."""
-    return {"method": value} if isinstance(value, str) else value
-
-
-Tuning = Annotated[AnyTuning, Field(discriminator="method"), BeforeValidator(_named)]
+Tuning = Annotated[AnyTuning, Field(discriminator="method"), BeforeValidator(by_method)]

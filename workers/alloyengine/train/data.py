@@ -12,19 +12,19 @@ Messages = list[dict[str, str]]
 
 def read_rows(path: Path) -> Iterator[Messages | str]:
     """Rows of a JSON Lines file, or of `train.jsonl` in a folder. InputError names the line."""
-    for number, line in lines_of(path):
-        yield _row(line, number)
+    for number, fields in lines_of(path):
+        yield _row(fields, number)
 
 
-def lines_of(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered from 1, without the empty ones."""
+def lines_of(path: Path) -> Iterator[tuple[int, Any]]:
+    """What each line says, numbered from 1, without the empty ones."""
     file = path / "train.jsonl" if path.is_dir() else path
     if not file.is_file():
         raise InputError("dataset_missing", f"There is no training data at {file.name!r}.")
     with file.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
-                yield number, line
+                yield number, _parsed(line, number)
 
 
 def conversation(fields: dict[str, Any]) -> Messages | str | None:
@@ -42,11 +42,14 @@ def conversation(fields: dict[str, Any]) -> Messages | str | None:
     return None
 
 
-def _row(line: str, number: int) -> Messages | str:
+def _parsed(line: str, number: int) -> Any:
     try:
-        fields = json.loads(line)
-    except ValueError as error:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
         raise InputError("dataset_json", f"Line {number} is not JSON: {error}.") from None
+
+
+def _row(fields: Any, number: int) -> Messages | str:
     found = conversation(fields)
     if found is None:
         raise InputError(

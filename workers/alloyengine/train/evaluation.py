@@ -73,10 +73,9 @@ class Evaluator:
 
 
 def hold_out(spec: TrainSpec, items: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """What is learned, and what is held out: the same for the same seed."""
-    count = round(len(items) * spec.evaluation.share)
-    if not count:
-        return list(items), []
+    """What is learned, and what is held out (one at least): the same for the same seed."""
+    share = spec.evaluation.share
+    count = max(1, round(len(items) * share)) if share else 0
     order = torch.randperm(len(items), generator=torch.Generator().manual_seed(spec.seed)).tolist()
     held = set(order[:count])
     learned = [item for number, item in enumerate(items) if number not in held]

@@ -77,7 +77,6 @@ class _Run:
         self._steps = steps_of(len(objective.items), spec.batch_size, spec.epochs, spec.max_steps)
 
     def fit(self) -> Fitted:
-        self._objective.prepare(self._tuned.model)
         state = self._begin()
         self._tuned.model.train()
         kept = time.monotonic()

@@ -37,14 +37,15 @@ def adapt(model: Any, tuning: AdapterTuning, seed: int) -> Parameters:
 def save_merged(model: Any, base: Path, out: Path, report: Reporter) -> None:
     """The base with the adapter merged into it, by the merge engine; every tensor in the base's type."""
     from alloyengine.merge.recipe import parse
-    from alloyengine.merge.run import run
+    from alloyengine.merge.run import Options, run
     from alloyengine.spec.merge import MergeSpec
 
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         adapter = Path(folder) / "adapter"
         _save_adapter(model, adapter)
         recipe = parse("{merge_method: passthrough, models: [{model: base+adapter}]}")
-        run(MergeSpec(recipe=recipe), {"base": base, "adapter": adapter}, out, report)
+        inputs = {"base": base, "adapter": adapter}
+        run(MergeSpec(recipe=recipe), inputs, out, report, Options(signed=False))
 
 
 def open_in_four_bits(path: Path) -> tuple[Any, Any]:
@@ -67,7 +68,7 @@ def open_in_four_bits(path: Path) -> tuple[Any, Any]:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
-    return open_model(path, torch.bfloat16, quantization_config=how)
+    return open_model(path, torch.bfloat16, quantization_config=how, device_map={"": 0})
 
 
 def _config(tuning: AdapterTuning, kind: Any) -> Any:

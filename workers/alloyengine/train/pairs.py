@@ -1,6 +1,5 @@
 """Preference data: a line of JSON becomes two conversations that differ in the last answer."""
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,7 @@ def read_pairs(dataset: Path) -> Iterator[_Pair]:
     """Of rows with prompt, chosen and rejected (text or messages), or with chosen and rejected as
     whole conversations. InputError names the line.
     """
-    for number, line in lines_of(dataset):
-        try:
-            fields = json.loads(line)
-        except ValueError as error:
-            raise InputError("dataset_json", f"Line {number} is not JSON: {error}.") from None
+    for number, fields in lines_of(dataset):
         pair = preference(fields)
         if pair is None:
             raise InputError(

@@ -1,13 +1,14 @@
 """One training job, from folders to a folder."""
 
 import os
+import tempfile
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
 import torch
 
-from alloyengine.checkpoint import facts
+from alloyengine.checkpoint import check_new, facts
 from alloyengine.errors import InputError
 from alloyengine.report import Reporter
 from alloyengine.spec.result import TrainResult
@@ -30,14 +31,15 @@ def run(
 ) -> TrainResult:
     """Trains the spec's model on the spec's dataset; `out` becomes a complete model folder.
 
-    A run that was cut off goes on from its last checkpoint, in `checkpoints` or beside `out`.
+    With a folder for `checkpoints`, a run that was cut off goes on from the last one.
     """
     base = inputs[spec.model]
-    kept = checkpoints or out.with_name(f"{out.name}.checkpoints")
+    check_new(out)
     use_all_cores()
     torch.manual_seed(spec.seed)
     model, tokenizer = open_to_train(base, spec)
     objective = objective_of(spec, inputs, tokenizer, report)
+    objective.prepare(model)
     objective.items, held = hold_out(spec, objective.items)
     if not objective.items:
         raise InputError(
@@ -46,13 +48,17 @@ def run(
             "Lower it, or give more data.",
         )
     tuned = tune(model, spec, base, report)
-    if spec.gradient_checkpointing == "on":
+    if spec.gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
-    place = Place(kept, state.identity(spec, _digest(spec, inputs)))
-    evaluator = Evaluator(objective, held, tuned, spec.evaluation, kept / BEST) if held else None
-    fitted = fit(objective, tuned, spec, report, place, evaluator)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
+        best = (checkpoints or Path(scratch)) / BEST
+        evaluator = Evaluator(objective, held, tuned, spec.evaluation, best) if held else None
+        place = _place(checkpoints, spec, inputs)
+        fitted = fit(objective, tuned, spec, report, place, evaluator)
     tuned.save(out)
-    state.remove(kept)
+    if checkpoints:
+        state.remove(checkpoints)
     return TrainResult(
         facts=facts(out),
         steps=fitted.steps,
@@ -60,6 +66,12 @@ def run(
         trained_parameters=tuned.size,
         final_loss=fitted.loss,
     )
+
+
+def _place(checkpoints: Path | None, spec: TrainSpec, inputs: Mapping[str, Path]) -> Place | None:
+    if checkpoints is None:
+        return None
+    return Place(checkpoints, state.identity(spec, _digest(spec, inputs)))
 
 
 def _digest(spec: TrainSpec, inputs: Mapping[str, Path]) -> str:

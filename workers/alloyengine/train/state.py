@@ -30,7 +30,7 @@ _STATE, _WEIGHTS, _OPTIMISER = "state.json", "weights.safetensors", "optimiser.s
 _RANDOM = "random"
 _KEPT_OF_EACH = ("step", "exp_avg", "exp_avg_sq")
 # What may be another when a run goes on.
-_FREE = {"name", "checkpoint_minutes", "resources"}
+_FREE = {"name", "checkpoint_minutes"}
 
 Weights = Mapping[str, torch.nn.Parameter]
 
@@ -42,7 +42,7 @@ class State:
     step: int = 0
     tokens: int = 0
     recent: list[float] = field(default_factory=list)
-    best: float = float("inf")
+    best: float | None = None
     best_evaluation: float | None = None
     since_best: int = 0
 
@@ -61,7 +61,9 @@ def save(folder: Path, of: str, state: State, weights: Weights, optimiser: Any) 
     draft.mkdir(parents=True)
     save_file({name: _host(weight) for name, weight in weights.items()}, draft / _WEIGHTS)
     save_file(_moments(weights, optimiser) | _random(), draft / _OPTIMISER)
-    (draft / _STATE).write_text(json.dumps({"of": of, **asdict(state)}), encoding="utf-8")
+    (draft / _STATE).write_text(
+        json.dumps({"of": of, **asdict(state)}, allow_nan=False), encoding="utf-8"
+    )
     for path in draft.iterdir():
         _flush(path)
     shutil.rmtree(place, ignore_errors=True)

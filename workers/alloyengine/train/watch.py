@@ -17,7 +17,7 @@ class Watch:
     def __init__(self, spec: TrainSpec) -> None:
         self._spec = spec
         self._recent = deque[float](maxlen=_RECENT)
-        self._best = math.inf
+        self._best: float | None = None
 
     @property
     def recent(self) -> list[float]:
@@ -27,12 +27,13 @@ class Watch:
     def mean(self) -> float:
         return sum(self._recent) / len(self._recent)
 
-    def resume(self, recent: list[float], best: float) -> None:
+    def resume(self, recent: list[float], best: float | None) -> None:
         self._recent.extend(recent)
         self._best = best
 
     @property
-    def best(self) -> float:
+    def best(self) -> float | None:
+        """The lowest mean of ten steps so far."""
         return self._best
 
     def look(self, step: int, loss: float, gradient: float) -> None:
@@ -43,7 +44,7 @@ class Watch:
         self._recent.append(loss)
         if len(self._recent) < _RECENT:
             return
-        self._best = min(self._best, self.mean)
+        self._best = self.mean if self._best is None else min(self._best, self.mean)
         if self.mean > _WORSE * abs(self._best) + _MORE:
             raise self._diverged(
                 f"The loss rose from {self._best:.3f} to {self.mean:.3f} by step {step}."

@@ -7,18 +7,17 @@ on: the kernels' source, the compiler, the processor. An installation keeps it f
 
 import ctypes
 import json
-import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import llvmlite.binding as llvm
+
+from alloyengine.cache import folder, keep
 
 _C: dict[str, Any] = {"f4": ctypes.c_float, "i8": ctypes.c_int64}
 INSTALLED = Path(sys.prefix) / "share" / "alloyworks" / "loops"
@@ -31,7 +30,8 @@ def functions() -> dict[str, Function]:
     """Every kernel by its name. Calls leave Python's lock to others; a pointer is an address."""
     _start()
     name = f"{_key()}.json"
-    kept = _read(INSTALLED / name) or _read(folder() / name) or _compiled(folder() / name)
+    own = folder("loops") / name
+    kept = _read(INSTALLED / name) or _read(own) or _compiled(own)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(bytes.fromhex(kept["object"])))
     engine.finalize_object()
@@ -43,11 +43,6 @@ def functions() -> dict[str, Function]:
 
 
 _engines: list[Any] = []  # their code lives as long as they
-
-
-def folder() -> Path:
-    """$XDG_CACHE_HOME/alloyworks/loops, or the same in ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "alloyworks/loops"
 
 
 def install() -> None:
@@ -83,11 +78,7 @@ def _read(place: Path) -> dict[str, Any] | None:
 
 def _compiled(place: Path) -> dict[str, Any]:
     made = _make()
-    with suppress(OSError):  # where nothing can be kept, nothing is
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with NamedTemporaryFile("w", dir=place.parent, delete=False) as draft:
-            json.dump(made, draft)
-        os.replace(draft.name, place)
+    keep(place, json.dumps(made))
     return made
 
 

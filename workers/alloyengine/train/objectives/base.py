@@ -23,7 +23,7 @@ class Objective(Protocol[Item]):
     items: Sequence[Item]  # all there are; a batch holds some of them
 
     def prepare(self, model: Any) -> None:
-        """Once, before the first step: the model is still the base."""
+        """Once, with all items still there and the model still the base."""
         ...
 
     def tokens(self, item: Item) -> int:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import log_softmax, mse_loss, softmax
 
 from alloyengine.errors import InputError
-from alloyengine.loading import open_model
+from alloyengine.loading import is_fast, open_model
 from alloyengine.report import Reporter
 from alloyengine.spec.objective import Distill
 from alloyengine.spec.train import TrainSpec
@@ -87,7 +87,8 @@ def distill(
 ) -> Distillation:
     if not isinstance(spec.objective, Distill):
         raise TypeError(f"{spec.objective.method} is not distill")
-    teacher, theirs = open_model(inputs[spec.objective.teacher], "auto")
+    dtype = torch.bfloat16 if is_fast("bfloat16") else torch.float32
+    teacher, theirs = open_model(inputs[spec.objective.teacher], dtype)
     if theirs.get_vocab() != tokenizer.get_vocab():
         raise InputError(
             "teacher_tokenizer",

@@ -58,6 +58,25 @@ class TestTrain:
         }
         assert (job.spec["epochs"], job.spec["seed"]) == (2.5, 7)
 
+    @pytest.mark.parametrize(
+        ("changes", "lost"),
+        [
+            ({}, None),
+            ({"objective": "cpt"}, "objective.method"),
+            ({"tuning": {"method": "lora", "rank": 4}}, "tuning.rank, "),
+            ({"evaluation": {"share": 0.1}}, "evaluation.share"),
+        ],
+    )
+    def test_what_the_form_can_not_show_is_said(
+        self, world: World, browser: Client, changes: dict[str, Any], lost: str | None
+    ) -> None:
+        """Or a clone would quietly be another job."""
+        with world.scope():
+            job = submission.submit(world.owner, world.train(**changes))
+        page = unescape(browser.get(f"/jobs/new/train/?from={job.id}").content.decode())
+        assert ("Not all of the job is shown here" in page) == (lost is not None)
+        assert (lost or "") in page
+
     def test_what_is_left_blank_takes_the_default(self, world: World, browser: Client) -> None:
         blank = {"epochs": "", "max_steps": " ", "learning_rate": "", "name": " "}
         with world.scope():

@@ -42,6 +42,7 @@ class TrainForm(JobForm):
     lead: ClassVar[str] = "Fine-tune a model on one of your datasets."
 
     values: dict[str, str] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)  # fields of the other job that are not shown here
 
     @classmethod
     def fresh(cls, principal: Principal, query: QueryDict) -> Self:
@@ -52,7 +53,11 @@ class TrainForm(JobForm):
     def of_spec(cls, principal: Principal, spec: Mapping[str, Any]) -> Self:
         given = {name: text_of(value) for name, value in flat(dict(spec))}
         names = [*PLAIN, EMBEDDINGS, *(number.place for number in NUMBERS)]
-        return cls(principal, _defaults() | {name: given[name] for name in names if name in given})
+        shown = {name: given[name] for name in names if name in given}
+        lost = [name for name in given if name not in names and given[name] != _UNSAID.get(name)]
+        if shown.get("tuning.method") not in {method for method, *_ in METHODS}:
+            lost.append("tuning.method")
+        return cls(principal, _defaults() | shown, lost)
 
     @classmethod
     def posted(cls, principal: Principal, post: QueryDict) -> Self:
@@ -105,6 +110,13 @@ class TrainForm(JobForm):
 
 
 _OF_SPECTRUM = (PERCENT.place, EMBEDDINGS)
+
+
+# What a spec says when it is not told.
+_UNSAID = {
+    name: text_of(value)
+    for name, value in flat(TrainSpec(model="-", dataset="-").model_dump(mode="json"))
+}
 
 
 def _defaults() -> dict[str, str]:

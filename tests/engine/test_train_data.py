@@ -64,3 +64,21 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str, words: str):
 def test_missing_data_is_named(tmp_path: Path):
     with pytest.raises(InputError, match=r"no training data at 'train\.jsonl'"):
         list(read_rows(tmp_path))
+
+
+def test_a_line_that_never_ends_is_not_held_in_memory(tmp_path: Path):
+    path = tmp_path / "train.jsonl"
+    with path.open("wb") as file:
+        file.write(b'{"text": "a"}\n{"text": "')
+        file.truncate(1 << 30)  # a gigabyte of zeros, which takes no room
+    rows = read_rows(path)
+    assert next(rows) == "a"
+    with pytest.raises(InputError, match="Line 2 is longer than 64 MB"):
+        next(rows)
+
+
+def test_what_is_not_utf_8_is_told_by_its_line(tmp_path: Path):
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(b'{"text": "a"}\n{"text": "\xff"}\n')
+    with pytest.raises(InputError, match="Line 2 is not JSON"):
+        list(read_rows(path))

@@ -8,6 +8,7 @@ from typing import Any
 from alloyengine.errors import InputError
 
 Messages = list[dict[str, str]]
+_LONGEST = 64 << 20  # bytes of a line
 
 
 def read_rows(path: Path) -> Iterator[Messages | str]:
@@ -21,8 +22,14 @@ def lines_of(path: Path) -> Iterator[tuple[int, Any]]:
     file = path / "train.jsonl" if path.is_dir() else path
     if not file.is_file():
         raise InputError("dataset_missing", f"There is no training data at {file.name!r}.")
-    with file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
+    with file.open("rb") as lines:
+        for number, line in enumerate(iter(lambda: lines.readline(_LONGEST), b""), start=1):
+            if len(line) == _LONGEST:
+                raise InputError(
+                    "dataset_line_long",
+                    f"Line {number} is longer than {_LONGEST >> 20} MB.",
+                    "Every line is one example: put each on a line of its own.",
+                )
             if line.strip():
                 yield number, _parsed(line, number)
 
@@ -42,7 +49,7 @@ def conversation(fields: dict[str, Any]) -> Messages | str | None:
     return None
 
 
-def _parsed(line: str, number: int) -> Any:
+def _parsed(line: bytes, number: int) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError) as error:

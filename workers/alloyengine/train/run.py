@@ -1,7 +1,6 @@
 """One training job, from folders to a folder."""
 
 import os
-import tempfile
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -51,14 +50,16 @@ def run(
     if spec.gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
-        best = (checkpoints or Path(scratch)) / BEST
-        evaluator = Evaluator(objective, held, tuned, spec.evaluation, best) if held else None
-        place = _place(checkpoints, spec, inputs)
+    kept = checkpoints or out.with_name(f"{out.name}.best")
+    place = Place(kept, state.identity(spec, _digest(spec, inputs))) if checkpoints else None
+    evaluator = Evaluator(objective, held, tuned, spec.evaluation, kept / BEST) if held else None
+    try:
         fitted = fit(objective, tuned, spec, report, place, evaluator)
+    finally:
+        if not checkpoints:
+            state.remove(kept)
     tuned.save(out)
-    if checkpoints:
-        state.remove(checkpoints)
+    state.remove(kept)
     return TrainResult(
         facts=facts(out),
         steps=fitted.steps,
@@ -66,12 +67,6 @@ def run(
         trained_parameters=tuned.size,
         final_loss=fitted.loss,
     )
-
-
-def _place(checkpoints: Path | None, spec: TrainSpec, inputs: Mapping[str, Path]) -> Place | None:
-    if checkpoints is None:
-        return None
-    return Place(checkpoints, state.identity(spec, _digest(spec, inputs)))
 
 
 def _digest(spec: TrainSpec, inputs: Mapping[str, Path]) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,8 @@ class Standin:
         self.beats = self.ranges = self.renewals = 0
         self.failures = 0  # so many requests to storage fail from now on
         self.rangeless = False
+        self.stumbles = False  # over every event
+        self.finishing = 0.0  # seconds that it takes to look at a result
         self.signature = "1"  # of storage URLs; those that were signed with another are refused
 
     def assign(self, spec: dict[str, Any], inputs: dict[str, Path]) -> None:
@@ -146,6 +149,8 @@ class _Handler(BaseHTTPRequestHandler):
         if state.stale:
             return self._send(409)
         step = self.path.removeprefix("/runner/v1/").replace("/", "_")
+        if state.stumbles and step == "events" and body["events"]:
+            return self._send(500)
         answer = getattr(self, f"_{step}")(body)
         return self._send(200, json.dumps(answer).encode())
 
@@ -170,6 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
         return {"stop": False}
 
     def _finish(self, finish: Any) -> Any:
+        time.sleep(self.state.finishing)
         self.state.finish = finish
         return {"stop": False}
 

@@ -173,6 +173,24 @@ def test_a_network_outage_does_not_touch_the_engine(platform, slow):
     assert platform.finish["stopped"] is True
 
 
+def test_events_the_platform_stumbles_over_do_not_cost_the_lease(platform, slow):
+    platform.stumbles = True
+    before = platform.beats
+    until(lambda: platform.beats > before + 2)
+    platform.stumbles, told = False, len(platform.events)
+    until(lambda: len(platform.events) > told)
+    assert list(platform.events) == list(range(len(platform.events)))
+
+
+def test_it_beats_while_the_platform_looks_at_the_result(platform, start):
+    platform.finishing = 4.0
+    runner = start()
+    until(lambda: any(key.startswith("out/") for key in platform.storage))
+    before = platform.beats
+    assert runner.wait(60) == 0
+    assert platform.beats >= before + 3
+
+
 def test_the_engine_dies_with_its_agent(start, tmp_path):
     runner = start()
     until(lambda: children(runner))

@@ -29,7 +29,8 @@ def run_attempt(platform: Platform, scratch: Path, leaving: Event) -> None:
     with Heart(platform, leaving) as heart:
         finish = _attempt(assignment, platform, scratch, heart)
         heart.flush()
-    platform.finish(finish)
+        # Storage is asked for every file before the end is written: that may outlast the lease.
+        platform.finish(finish)
 
 
 def _attempt(assignment: Assignment, platform: Platform, scratch: Path, heart: Heart) -> Finish:

@@ -10,9 +10,11 @@ import httpx
 from alloyengine.retry import delays, may_pass
 from alloyengine.runner.client import Platform, StaleAttempt
 from alloyengine.runner.outbox import Outbox
+from alloyengine.spec.protocol import Event as Told
 from alloyengine.spec.protocol import EventBatch
 
 INTERVAL = 1.0
+_LONGEST = 5.0  # seconds between two tries: a platform that comes back must hear us within its lease
 
 
 class Heart:
@@ -53,31 +55,38 @@ class Heart:
         self._thread.join()
 
     def _beat_on(self) -> None:
-        waits = delays()
-        pause = 0.0
+        waits, pause = delays(_LONGEST), 0.0
         while not self._closing.wait(pause) and not self.stale.is_set():
             if self._beat():
-                waits, pause = delays(), INTERVAL
+                waits, pause = delays(_LONGEST), INTERVAL
             else:
                 pause = next(waits)
 
     def _beat(self) -> bool:
-        """False when the platform could not be reached."""
+        """False when the events must be sent again."""
         with self._sending:
-            try:
-                orders = self._platform.events(EventBatch(events=self.outbox.take()))
-            except StaleAttempt:
-                self.stale.set()
-                return True
-            except httpx.HTTPError as error:
-                # Events the platform calls wrong would be called wrong for ever.
-                if not may_pass(error):
-                    self.outbox.delivered()
-                return False
-            self.outbox.delivered()
-            if orders.stop:
-                self.stop_ordered.set()
+            taken = self._tell(self.outbox.take())
+            if taken:
+                self.outbox.delivered()
+            return taken
+
+    def _tell(self, events: list[Told]) -> bool:
+        try:
+            orders = self._platform.events(EventBatch(events=events))
+        except StaleAttempt:
+            self.stale.set()
             return True
+        except httpx.HTTPError as error:
+            # Events the platform calls wrong would be called wrong for ever.
+            if not may_pass(error):
+                return True
+            # What it stumbles over must not cost us the lease: it hears at least that we live.
+            if events and isinstance(error, httpx.HTTPStatusError):
+                self._tell([])
+            return False
+        if orders.stop:
+            self.stop_ordered.set()
+        return True
 
 
 class StopOrdered(Exception):

@@ -19,7 +19,7 @@ class Sft(Spec):
 class Replay(Spec):
     """General text mixed in, against forgetting."""
 
-    dataset: Reference
+    dataset: Reference = Field(description="General text, such as the model was trained on before")
     share: float = Field(0.1, gt=0, lt=1, description="Of all tokens learned")
 
 
@@ -65,7 +65,9 @@ class Distill(Spec):
 
     method: Literal["distill"] = "distill"
     teacher: Reference = Field(description="A model with the same tokenizer")
-    temperature: float = Field(2.0, gt=0, le=100)
+    temperature: float = Field(
+        2.0, gt=0, le=100, description="Higher: unlikely tokens of the teacher count for more"
+    )
     teacher_weight: float = Field(
         0.5, ge=0, le=1, description="Weight of the teacher's distribution; the rest is the data's"
     )

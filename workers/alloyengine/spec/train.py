@@ -15,9 +15,9 @@ class Evaluation(Spec):
     share: float = Field(
         0.05, ge=0, lt=1, description="Of the train split, held out; 0: no evaluation"
     )
-    every: int | None = Field(None, ge=1, description="Steps; none: ten times a run")
+    every: int | None = Field(None, ge=1, description="Steps between two; none: ten times a run")
     patience: int | None = Field(
-        None, ge=1, description="Stop after so many evaluations without a better loss"
+        None, ge=1, description="Stop after so many evaluations without a better loss; none: never"
     )
 
 
@@ -31,23 +31,31 @@ class TrainSpec(Spec):
     dataset: Reference = Field(description="The dataset whose train split is learned")
     objective: Objective = Field(default_factory=Sft)
     tuning: Tuning = Field(default_factory=SpectrumTuning)
-    epochs: float = Field(3, gt=0, le=100)
-    max_steps: int | None = Field(None, ge=1, le=1_000_000, description="Stops before epochs end")
+    epochs: float = Field(3, gt=0, le=100, description="How often the train split is seen")
+    max_steps: int | None = Field(
+        None, ge=1, le=1_000_000, description="Stops before epochs end; none: no limit"
+    )
     batch_size: int = Field(16, ge=1, le=4096, description="Examples an optimiser step")
-    learning_rate: float = Field(3e-4, gt=0, le=1)
+    learning_rate: float = Field(3e-4, gt=0, le=1, description="Of AdamW, at its peak")
     schedule: Literal["linear", "cosine", "constant"] = Field(
         "linear", description="How the learning rate falls after warm-up"
     )
-    warmup_ratio: float = Field(0.1, ge=0, lt=1)
-    weight_decay: float = Field(0.0, ge=0, le=1)
+    warmup_ratio: float = Field(
+        0.1, ge=0, lt=1, description="Share of steps in which the learning rate rises"
+    )
+    weight_decay: float = Field(0.0, ge=0, le=1, description="Pull of the weights towards zero")
     max_gradient: float = Field(1.0, gt=0, description="Longer gradients are cut to this norm")
-    max_length: int = Field(512, ge=8, le=131_072, description="Longest example, tokens")
+    max_length: int = Field(
+        512, ge=8, le=131_072, description="Tokens of an example; the rest is cut"
+    )
     evaluation: Evaluation = Field(default_factory=lambda: Evaluation(share=0))
     gradient_checkpointing: bool = Field(
         False, description="Compute activations twice instead of keeping them"
     )
     checkpoint_minutes: float = Field(10, gt=0, description="How much work may be lost")
-    seed: int = Field(0, ge=0, lt=2**32)
+    seed: int = Field(
+        0, ge=0, lt=2**32, description="The same seed gives the same order of examples"
+    )
 
     def inputs(self) -> list[InputRef]:
         return [

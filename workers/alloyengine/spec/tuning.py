@@ -44,9 +44,11 @@ class SpectrumTuning(Spec):
 class AdapterTuning(Spec):
     """What LoRA and QLoRA share."""
 
-    rank: int = Field(16, ge=1, le=1024)
+    rank: int = Field(
+        16, ge=1, le=1024, description="Size of the matrices: how much can be learned"
+    )
     alpha: float | None = Field(None, gt=0, description="Strength; none: twice the rank")
-    dropout: float = Field(0.0, ge=0, lt=1)
+    dropout: float = Field(0.0, ge=0, lt=1, description="Share of inputs left out at random")
     modules: tuple[Pattern, ...] | None = Field(
         None, min_length=1, max_length=1000, description="Names of linear modules; none: all"
     )

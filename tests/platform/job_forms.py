@@ -81,13 +81,18 @@ def shown(client: Client, path: str) -> dict[str, str]:
 def values_of(page: str) -> dict[str, str]:
     form = page[page.index('id="job-form"') :]
     found = dict(re.findall(r'<input [^>]*name="([^"]+)" value="([^"]*)"(?! type)', form))
+    hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form))
+    found |= dict(
+        re.findall(r'<textarea [^>]*name="([^"]+)"[^>]*>\n(.*?)</textarea>', form, re.DOTALL)
+    )
     for name, options in re.findall(
         r'<select [^>]*name="([^"]+)".*?>(.*?)</select>', form, re.DOTALL
     ):
         chosen = re.search(r'<option value="([^"]*)"[^>]* selected', options)
         found[name] = chosen[1] if chosen else ""
     ticked = re.findall(
-        r'<input type="(?:checkbox|radio)" name="([^"]+)" value="([^"]*)" ?checked', form
+        r'<input [^>]*type="(?:checkbox|radio)" [^>]*name="([^"]+)" value="([^"]*)" ?checked', form
     )
-    boxes = {name for name, _ in re.findall(r'type="(checkbox|radio)" name="([^"]+)"', form)}
-    return {n: unescape(v) for n, v in found.items() if n not in boxes} | dict(ticked)
+    boxes = re.findall(r'type="(?:checkbox|radio)" [^>]*name="([^"]+)"', form)
+    plain = {name: text for name, text in found.items() if name not in boxes}
+    return {n: unescape(v) for n, v in (plain | hidden).items()} | dict(ticked)

@@ -1,7 +1,8 @@
 """Inputs as the templates draw them, and faults as they stand beside them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -35,7 +36,7 @@ class Number:
     def hint(self) -> str:
         info = self.spec.model_fields[self.name]
         told = info.description or "" if self.help is None else self.help
-        return ". ".join(part for part in (told, _range(info.metadata)) if part)
+        return with_range(told, info.metadata)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,9 @@ class Field:
     help: str = ""
     unit: str = ""
     placeholder: str = ""
-    groups: Sequence[Group] = ()
+    kind: str = "number"  # of alloyworks.web.forms.leaves.Leaf
+    groups: Sequence[Group] = ()  # to choose from
+    options: Sequence[str] = ()  # likewise, when they are few words
     errors: Sequence[FieldError] = ()
 
     @property
@@ -67,7 +70,7 @@ class Faults:
     def __post_init__(self) -> None:
         known = set(self.places)
         for error in self.problem.errors if self.problem else []:
-            self._by_place.setdefault(_nearest(dotted(error.loc), known), []).append(error)
+            self._by_place.setdefault(nearest(dotted(error.loc), known), []).append(error)
 
     def at(self, place: str) -> list[FieldError]:
         return self._by_place.get(place, [])
@@ -101,11 +104,9 @@ def text_of(value: Any) -> str:
             return ""
         case bool():
             return "true" if value else "false"
-        case float() if value and abs(value) < 0.001:
-            mantissa, _, exponent = f"{value:e}".partition("e")
-            return f"{float(mantissa):g}e{int(exponent)}"
         case float():
-            return f"{value:.15g}"
+            exact = Decimal(repr(value)).normalize()
+            return f"{exact:e}" if value and abs(value) < 0.001 else f"{exact:f}"
     return str(value)
 
 
@@ -127,11 +128,16 @@ def as_values(typed: Any) -> Any:
     return typed
 
 
-def _nearest(place: str, known: set[str]) -> str:
+def nearest(place: str, known: Collection[str]) -> str:
     """The place itself or the nearest around it that has an input; "" when there is none."""
     while place and place not in known:
         place = place.rpartition(".")[0]
     return place
+
+
+def with_range(told: str, metadata: Iterable[Any]) -> str:
+    """What a field means, and within which limits."""
+    return ". ".join(part for part in (told, _range(metadata)) if part)
 
 
 def _range(metadata: Iterable[Any]) -> str:

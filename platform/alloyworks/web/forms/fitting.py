@@ -7,10 +7,11 @@ from alloyworks.catalog.models import Dataset
 from alloyworks.jobs.check import READABLE
 
 
-def unfit_for_training(dataset: Dataset) -> str:
-    """Why supervised fine-tuning can't learn from it; empty when it can."""
-    if dataset.format not in READABLE["sft"]:
-        return f"{dataset.get_format_display()} have no answer to learn"
+def unfit_for_training(dataset: Dataset, objective: str) -> str:
+    """Why the objective can't learn from it; empty when it can, or when nobody knows the objective."""
+    if objective in READABLE and dataset.format not in READABLE[objective]:
+        lacks = "no rejected answers" if objective == "dpo" else "no answer to learn"
+        return f"{dataset.get_format_display()} have {lacks}"
     return "" if dataset.train_rows else "it has no training rows"
 
 

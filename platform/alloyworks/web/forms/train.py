@@ -1,124 +1,124 @@
-"""The form of a training job."""
+"""The form of a training job: everything that its spec can say."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from django.http import QueryDict
 
-from alloyengine.spec.train import TrainSpec
-from alloyengine.spec.tuning import SpectrumTuning
 from alloyworks.accounts.principal import Principal
-from alloyworks.web import choices
-from alloyworks.web.forms.base import JobForm, trimmed, with_text
-from alloyworks.web.forms.fields import Faults, Field, Number, number_field, text_of
-from alloyworks.web.forms.fitting import unfit_for_training
-from alloyworks.web.forms.names import flat, nested
+from alloyworks.web.forms import train_drawing
+from alloyworks.web.forms.base import JobForm, Where, trimmed
+from alloyworks.web.forms.fields import Faults, nearest
+from alloyworks.web.forms.leaves import Leaf
+from alloyworks.web.forms.names import Loc, dotted, nested
+from alloyworks.web.forms.train_parts import (
+    BUDGET,
+    COMMON,
+    MODULES,
+    PERCENT,
+    TUNING,
+    UNIONS,
+)
 
-PERCENT = Number(SpectrumTuning, "percent", "Modules to train", "%", "Of each type", "tuning")
-EMBEDDINGS = "tuning.train_embeddings"
-ADVANCED = (
-    Number(TrainSpec, "epochs", "Epochs", "passes", "How often the whole train split is seen"),
-    Number(TrainSpec, "max_steps", "Step limit", "steps"),
-    Number(TrainSpec, "batch_size", "Batch size", "examples"),
-    Number(TrainSpec, "learning_rate", "Learning rate", help="Of AdamW, at its peak"),
-    Number(TrainSpec, "warmup_ratio", "Warm-up", "of steps", "Share in which the rate rises"),
-    Number(TrainSpec, "weight_decay", "Weight decay", help="Pull of the weights towards zero"),
-    Number(TrainSpec, "max_length", "Longest example", "tokens", "What is longer is cut"),
-    Number(TrainSpec, "seed", "Seed", help="The same seed gives the same order of examples"),
-)
-NUMBERS = (PERCENT, *ADVANCED)
-PLAIN = ["name", "model", "dataset", "tuning.method"]
-METHODS = (
-    ("spectrum", "Spectrum", "Trains the modules that carry the most signal. Less memory, faster."),
-    ("full", "Full", "Trains every weight."),
-)
+BY = "tuning.by"
+"""Which of WAYS chooses Spectrum's modules."""
+WAS = "was"
+"""The tuning whose fields the page showed: another one's may have the same names."""
 
 
 @dataclass
 class TrainForm(JobForm):
     kind: ClassVar[str] = "train"
     title: ClassVar[str] = "Train a model"
-    lead: ClassVar[str] = "Fine-tune a model on one of your datasets."
+    lead: ClassVar[str] = "Teach a model what one of your datasets holds."
 
     values: dict[str, str] = field(default_factory=dict)
-    lost: list[str] = field(default_factory=list)  # fields of the other job that are not shown here
 
     @classmethod
     def fresh(cls, principal: Principal, query: QueryDict) -> Self:
-        given = trimmed(query, ["model", "dataset"])
-        return cls(principal, _defaults() | given)
+        form = cls(principal, trimmed(query, ["model", "dataset"]))
+        form._fill_in()
+        return form
 
     @classmethod
     def of_spec(cls, principal: Principal, spec: Mapping[str, Any]) -> Self:
-        given = {name: text_of(value) for name, value in flat(dict(spec))}
-        names = [*PLAIN, EMBEDDINGS, *(number.place for number in NUMBERS)]
-        shown = {name: given[name] for name in names if name in given}
-        lost = [name for name in given if name not in names and given[name] != _UNSAID.get(name)]
-        if shown.get("tuning.method") not in {method for method, *_ in METHODS}:
-            lost.append("tuning.method")
-        return cls(principal, _defaults() | shown, lost)
+        form = cls(principal, {u.method: spec.get(u.place, {}).get("method", "") for u in UNIONS})
+        texts = {leaf.place: leaf.text_in(spec) for leaf in form.leaves()}
+        form.values |= {place: text for place, text in texts.items() if text is not None}
+        form.values[BY] = next((way for way in (MODULES, BUDGET) if texts.get(way)), PERCENT)
+        form._fill_in()
+        return form
 
     @classmethod
     def posted(cls, principal: Principal, post: QueryDict) -> Self:
-        names = [*PLAIN, *(number.place for number in NUMBERS)]
-        # A box that is not ticked sends nothing.
-        embeddings = "true" if EMBEDDINGS in post else "false"
-        return cls(principal, trimmed(post, names) | {EMBEDDINGS: embeddings})
+        form = cls(principal, trimmed(post, [BY, *(union.method for union in UNIONS)]))
+        names = {leaf.place for leaf in form.leaves()}
+        for union in UNIONS:
+            was, now = union.names(post.get(WAS, "")), union.names(form.method(union.place))
+            names -= was if was != now else set()
+        form.values |= trimmed(post, sorted(names))
+        return form
+
+    def method(self, place: str) -> str:
+        """Of the objective, or of the tuning."""
+        union = next(union for union in UNIONS if union.place == place)
+        return self.values.get(union.method) or union.default
+
+    @property
+    def way(self) -> str:
+        """How Spectrum's modules are chosen; nothing of other tunings."""
+        return (self.values.get(BY) or PERCENT) if self.method(TUNING) == "spectrum" else ""
+
+    def leaves(self) -> list[Leaf]:
+        """Those of the chosen methods alone."""
+        return [*COMMON, *(leaf for u in UNIONS for leaf in u.leaves.get(self.method(u.place), ()))]
 
     def spec(self) -> dict[str, Any]:
-        hidden = _OF_SPECTRUM if self.values.get("tuning.method") == "full" else ()
-        order = [name for name in self.places() if name not in hidden]
-        values = with_text({name: self.values.get(name, "") for name in order})
-        return {"kind": self.kind, **nested(values.items())}
+        said = {union.method: self.method(union.place) for union in UNIONS}
+        said |= {leaf.place: value for leaf in self.leaves() for value in self._value(leaf)}
+        first = [leaf.place for leaf in COMMON if leaf.place in said and leaf.kind != "number"]
+        order = dict.fromkeys([*first, *said])
+        return {"kind": self.kind, **nested((place, said[place]) for place in order)}
 
     def places(self) -> list[str]:
-        percent, *others = (number.place for number in NUMBERS)
-        return [*PLAIN, "tuning", percent, EMBEDDINGS, *others]
+        of_unions = [name for union in UNIONS for name in (union.place, union.method)]
+        return [*of_unions, *(leaf.place for leaf in self.leaves())]
+
+    def where(self, loc: Loc) -> Where:
+        named = {leaf.place: leaf for leaf in self.leaves()}
+        leaf = named.get(nearest(dotted(loc), named))
+        return Where(leaf.label, leaf.field({}, Faults()).id) if leaf else Where()
+
+    def act(self, do: str) -> Faults:
+        """Another method was chosen: its fields begin with their defaults."""
+        self._fill_in()
+        return Faults()
 
     def drawn(self, faults: Faults) -> dict[str, Any]:
-        model, dataset = self.values.get("model", ""), self.values.get("dataset", "")
-        changed = [n for n in ADVANCED if self.values.get(n.place, "") not in ("", n.default)]
-        return {
-            "name": self._named("name", "Name", faults, placeholder="Named after the dataset"),
-            "model": self._named(
-                "model", "Model", faults, groups=choices.of_models(self.principal, [model])
-            ),
-            "dataset": self._named(
-                "dataset",
-                "Dataset",
-                faults,
-                groups=choices.of_datasets(
-                    self.principal,
-                    choices.offered_datasets(self.principal),
-                    unfit_for_training,
-                    dataset,
-                ),
-            ),
-            "methods": METHODS,
-            "method": self.values.get("tuning.method") or "spectrum",
-            "method_errors": [*faults.at("tuning"), *faults.at("tuning.method")],
-            "percent": number_field(PERCENT, self.values, faults),
-            "embeddings": self._named(EMBEDDINGS, "Train embeddings and output head too", faults),
-            "advanced": [number_field(number, self.values, faults) for number in ADVANCED],
-            "advanced_open": bool(changed) or any(faults.at(n.place) for n in ADVANCED),
-        }
+        return train_drawing.drawn(self, faults)
 
-    def _named(self, name: str, label: str, faults: Faults, **more: Any) -> Field:
-        value = self.values.get(name, "")
-        return Field(name, label, value, errors=faults.at(name), **more)
+    def _fill_in(self) -> None:
+        """What nothing is said of."""
+        defaults = {leaf.place: leaf.default for leaf in self.leaves()}
+        self.values = defaults | self.values
 
+    def _value(self, leaf: Leaf) -> Iterator[Any]:
+        """What the spec says there; nothing when that goes without saying."""
+        text = self.values.get(leaf.place)
+        if text is None or (leaf.group and not self._is_used(leaf.group)):
+            return
+        value = leaf.value_of(text)
+        if self.way and leaf.place in (MODULES, BUDGET):
+            if leaf.place == self.way:
+                yield value or ([] if leaf.kind == "lines" else "")  # is refused when it is blank
+        elif value not in (None, "") or leaf.default:
+            yield value
 
-_OF_SPECTRUM = (PERCENT.place, EMBEDDINGS)
-
-
-# What a spec says when it is not told.
-_UNSAID = {
-    name: text_of(value)
-    for name, value in flat(TrainSpec(model="-", dataset="-").model_dump(mode="json"))
-}
-
-
-def _defaults() -> dict[str, str]:
-    values = {number.place: number.default for number in NUMBERS}
-    return values | {"tuning.method": "spectrum", EMBEDDINGS: "true"}
+    def _is_used(self, group: str) -> bool:
+        """Whether anything of an optional part is said."""
+        return any(
+            self.values.get(leaf.place, "") not in ("", leaf.default)
+            for leaf in self.leaves()
+            if leaf.group == group
+        )

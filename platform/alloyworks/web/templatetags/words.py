@@ -1,17 +1,21 @@
 """Numbers and times as people read them."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django import template
 from django.utils import timezone
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 
 from alloyworks.web.choices import count_words
 
 register = template.Library()
 
 COUNTABLE = 100_000
+PAPER = re.compile(r"arXiv (\d{4}\.\d{4,5})")
 
 
 @register.filter
@@ -84,3 +88,10 @@ def figure(number: float) -> str:
 def short(count: int | None) -> str:
     """135M, 1.7B: as model names say it."""
     return count_words(count)
+
+
+@register.filter
+def cited(words: str) -> SafeString:
+    """With links to the papers that are named by their number of arXiv."""
+    link = r'<a href="https://arxiv.org/abs/\1" target="_blank" rel="noopener noreferrer">\g<0></a>'
+    return mark_safe(PAPER.sub(link, escape(words)))  # noqa: S308  # escaped, then linked

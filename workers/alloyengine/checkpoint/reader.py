@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+DELTA = "delta.json"  # beside tensors that are no whole model
 
 
 class Input(Protocol):
@@ -50,6 +51,16 @@ class Checkpoint:
             check_folder(folder)
             config = read_json(folder / "config.json")
             model = cls(folder, config, _find_tensors(folder, files), files)
+            undo.pop_all()
+        return model
+
+    @classmethod
+    def of_file(cls, folder: Path, config: dict[str, Any], name: str) -> "Checkpoint":
+        """The tensors of one file. InputError when it is damaged."""
+        files = Folder(folder)
+        with ExitStack() as undo:
+            undo.callback(files.close)
+            model = cls(folder, config, read_header(files, name), files)
             undo.pop_all()
         return model
 
@@ -113,6 +124,12 @@ def _find_tensors(folder: Path, files: Files) -> dict[str, Place]:
         return _from_index(folder, files)
     if files.size(SINGLE) is not None:
         return read_header(files, SINGLE)
+    if (folder / DELTA).is_file():
+        raise InputError(
+            "model_is_delta",
+            f"{folder.name} is a delta: it holds only what differs from another model.",
+            "Make the whole model first: alloy apply-delta DELTA BASE OUT.",
+        )
     raise InputError(
         "model_incomplete",
         f"The folder holds neither {SINGLE} nor {INDEX}.",

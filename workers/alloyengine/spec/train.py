@@ -52,6 +52,9 @@ class TrainSpec(Spec):
     gradient_checkpointing: bool = Field(
         False, description="Compute activations twice instead of keeping them"
     )
+    save: Literal["model", "delta"] = Field(
+        "model", description="The whole model, or only the tensors that differ from the base"
+    )
     checkpoint_minutes: float = Field(10, gt=0, description="How much work may be lost")
     seed: int = Field(
         0, ge=0, lt=2**32, description="The same seed gives the same order of examples"

@@ -2,20 +2,24 @@
 
 import os
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 
 import torch
 
-from alloyengine.checkpoint import check_new, facts
+from alloyengine.checkpoint import check_new
 from alloyengine.errors import InputError
 from alloyengine.report import Reporter
 from alloyengine.spec.result import TrainResult
 from alloyengine.spec.train import TrainSpec
 from alloyengine.train import state
+from alloyengine.train.card import Made
+from alloyengine.train.curve import NAME as CURVE
+from alloyengine.train.curve import Curve
+from alloyengine.train.deliver import deliver
 from alloyengine.train.evaluation import Evaluator, hold_out
 from alloyengine.train.loop import Place, fit
 from alloyengine.train.objectives import objective_of
+from alloyengine.train.source import digest_of, learned_from
 from alloyengine.train.tune import open_to_train, tune
 
 BEST = "best.safetensors"
@@ -51,35 +55,25 @@ def run(
         model.gradient_checkpointing_enable({"use_reentrant": False})
     out.parent.mkdir(parents=True, exist_ok=True)
     kept = checkpoints or out.with_name(f"{out.name}.best")
-    place = Place(kept, state.identity(spec, _digest(spec, inputs))) if checkpoints else None
+    data = learned_from(spec, inputs)
+    place = Place(kept, state.identity(spec, digest_of(data))) if checkpoints else None
     evaluator = Evaluator(objective, held, tuned, spec.evaluation, kept / BEST) if held else None
+    curve = Curve(report, kept / CURVE if checkpoints else None)
     try:
-        fitted = fit(objective, tuned, spec, report, place, evaluator)
+        fitted = fit(objective, tuned, spec, curve, place, evaluator)
     finally:
         if not checkpoints:
             state.remove(kept)
-    tuned.save(out)
+    made = Made(spec, fitted, curve, data, tuned.size, len(held))
+    found = deliver(tuned.save, made, base, out, report)
     state.remove(kept)
     return TrainResult(
-        facts=facts(out),
+        facts=found,
         steps=fitted.steps,
         tokens=fitted.tokens,
         trained_parameters=tuned.size,
         final_loss=fitted.loss,
     )
-
-
-def _digest(spec: TrainSpec, inputs: Mapping[str, Path]) -> str:
-    """Of the data that is learned."""
-    found = sha256()
-    for ref in spec.inputs():
-        if ref.kind == "dataset":
-            path = inputs[ref.reference]
-            file = path / "train.jsonl" if path.is_dir() else path
-            with file.open("rb") as data:
-                while block := data.read(1 << 20):
-                    found.update(block)
-    return found.hexdigest()
 
 
 def use_all_cores() -> None:

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from alloyengine.checkpoint.companions import copy_companions
+from alloyengine.checkpoint.compare import check_alike, differs, windows
 from alloyengine.checkpoint.delta_card import copy_card
 from alloyengine.checkpoint.delta_record import (
     WEIGHTS,
@@ -32,7 +31,6 @@ from alloyengine.checkpoint.writer import Writer
 from alloyengine.errors import InputError, Stopped
 from alloyengine.report import Reporter
 
-_CHUNK = 1 << 22  # numbers
 _ONE_FILE = 1 << 62  # bytes: never more than one
 
 
@@ -41,8 +39,8 @@ def make_delta(base: Path, tuned: Path, out: Path, report: Reporter, name: str =
     names. `name`: what the base is called. InputError when the two are not of one shape.
     """
     with Checkpoint.open(base) as origin, Checkpoint.open(tuned) as model:
-        _check_alike(origin, model)
-        changed = [each for each in _looked_at(model, report) if _differs(origin, model, each)]
+        check_alike(origin, model)
+        changed = [each for each in _looked_at(model, report) if differs(origin, model, each)]
         layout = {each: model.info(each) for each in changed}
         with Writer.open(out, layout, _ONE_FILE) as writer:
             for each in changed:
@@ -96,32 +94,9 @@ def _opened(delta: Path, base: Path, origin: Checkpoint) -> Iterator[Checkpoint]
         yield change
 
 
-def _check_alike(base: Checkpoint, tuned: Checkpoint) -> None:
-    if only := base.tensors.keys() ^ tuned.tensors.keys():
-        raise _unlike(f"only one of them has {min(only)!r}")
-    for name, info in base.tensors.items():
-        if (other := tuned.info(name)) != info:
-            raise _unlike(
-                f"{name!r} is {info.dtype} {list(info.shape)} in one and "
-                f"{other.dtype} {list(other.shape)} in the other"
-            )
-
-
-def _differs(base: Checkpoint, tuned: Checkpoint, name: str) -> bool:
-    """By bytes: -0.0 is another number than 0.0, and a NaN the same as itself."""
-    pairs = zip(_windows(base, name), _windows(tuned, name), strict=True)
-    return any(not np.array_equal(a.view("u1"), b.view("u1")) for (_, a), (_, b) in pairs)
-
-
 def _copy(model: Checkpoint, name: str, writer: Writer) -> None:
-    for start, numbers in _windows(model, name):
+    for start, numbers in windows(model, name):
         writer.put(name, start, numbers)
-
-
-def _windows(model: Checkpoint, name: str) -> Iterator[tuple[int, np.ndarray]]:
-    count = model.info(name).numel
-    for start in range(0, count, _CHUNK):
-        yield start, model.window(name, start, min(start + _CHUNK, count))
 
 
 def _looked_at(model: Checkpoint, report: Reporter, phase: str = "Comparing") -> Iterator[str]:
@@ -133,11 +108,3 @@ def _looked_at(model: Checkpoint, report: Reporter, phase: str = "Comparing") ->
         report.progress(phase, done, len(names))
         yield name
     report.progress(phase, len(names), len(names))
-
-
-def _unlike(why: str) -> InputError:
-    return InputError(
-        "delta_shapes",
-        f"The two are not of one shape: {why}.",
-        "A delta is of a model and its base, with nothing added or taken away.",
-    )

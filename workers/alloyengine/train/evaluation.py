@@ -32,7 +32,7 @@ class Evaluator:
         return step % every == 0 or step == steps
 
     def evaluate(self, state: State, report: Reporter) -> State:
-        loss = self._loss()
+        loss = mean_loss(self.objective, self.tuned.model, self.held)
         report.metric(METRIC, state.step, loss)
         if state.best_evaluation is not None and loss >= state.best_evaluation:
             return replace(state, since_best=state.since_best + 1)
@@ -52,17 +52,6 @@ class Evaluator:
                 f"The weights of the best evaluation (loss {state.best_evaluation:.4f}) are kept."
             )
 
-    def _loss(self) -> float:
-        model, total, count = self.tuned.model, 0.0, 0
-        model.eval()
-        with torch.no_grad():
-            for start in range(0, len(self.held), _BATCH):
-                batch = self.held[start : start + _BATCH]
-                total += sum(part.total.item() for part in self.objective.losses(model, batch))
-                count += self.objective.count(batch)
-        model.train()
-        return total / count
-
     def _keep(self) -> None:
         """Written beside and renamed, so that it is whole or not there."""
         self.best.parent.mkdir(parents=True, exist_ok=True)
@@ -70,6 +59,19 @@ class Evaluator:
         weights = {n: w.detach().cpu().contiguous() for n, w in self.tuned.trained.items()}
         save_file(weights, draft)
         draft.rename(self.best)
+
+
+def mean_loss(objective: Objective[Any], model: Any, items: Sequence[Any]) -> float:
+    """Of all items, as the objective counts them; nothing is learned."""
+    total, count = 0.0, 0
+    model.eval()
+    with torch.no_grad():
+        for start in range(0, len(items), _BATCH):
+            batch = items[start : start + _BATCH]
+            total += sum(part.total.item() for part in objective.losses(model, batch))
+            count += objective.count(batch)
+    model.train()
+    return total / count
 
 
 def hold_out(spec: TrainSpec, items: Sequence[Any]) -> tuple[list[Any], list[Any]]:

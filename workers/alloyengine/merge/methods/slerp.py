@@ -19,7 +19,11 @@ def measure(tensors: Tensors, settings: Settings) -> tuple[float, float]:
     t = settings.shared["t"]
     products = gram(tensors)
     lengths = [length if length > _SHORTEST else 1.0 for length in products.diagonal() ** 0.5]
-    cosine = float(products[0, 1] / (lengths[0] * lengths[1]))
+    return arc(float(products[0, 1] / (lengths[0] * lengths[1])), t)
+
+
+def arc(cosine: float, t: float) -> tuple[float, float]:
+    """The weights of two vectors, given the cosine of their angle, at `t` of the way."""
     if abs(cosine) > _NEARLY_PARALLEL:
         return 1 - t, t
     angle = math.acos(cosine)

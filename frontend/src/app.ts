@@ -46,6 +46,12 @@ htmx.onLoad((node) => {
   for (const element of [content, ...inside]) void mountIsland(element);
 });
 htmx.on("htmx:beforeCleanupElement", (event) => cleanUps.get(event.target as Element)?.());
+// What a part of a page says of a mistake is shown in its place, like anything else it says.
+htmx.on("htmx:beforeSwap", (event) => {
+  const { detail } = event as CustomEvent;
+  if (detail.xhr.status !== 404 && detail.xhr.status !== 422) return;
+  detail.shouldSwap = detail.serverResponse.includes(`id="${detail.target.id}"`);
+});
 htmx.on("htmx:configRequest", (event) => {
   (event as CustomEvent).detail.headers["X-CSRFToken"] = csrfToken();
 });

@@ -174,7 +174,6 @@ def test_a_running_job_is_cancelled_from_its_page(visitor: Visitor) -> None:
     page.get_by_role("link", name="Train on this").click()
     visitor.choose("Model", BASE)
     page.get_by_label("Modules to train", exact=True).fill("50")
-    page.get_by_text("Advanced settings").click()
     page.get_by_label("Epochs").fill("100")
     page.get_by_label("Batch size").fill("1")
     page.get_by_role("button", name="Start training").click()

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { Curve, sampled, smooth, thinned, type Point } from "./series";
+import { alignedSteps, Curve, lastUntil, sampled, smooth, thinned, type Point } from "./series";
 
 describe("a curve", () => {
   test("sorts its steps, and keeps the newest value of each", () => {
@@ -61,6 +61,24 @@ describe("thinning", () => {
     expect(few).toContainEqual([4321, 99]);
     expect(few.map(([step]) => step)).toEqual(few.map(([step]) => step).toSorted((a, b) => a - b));
   });
+});
+
+test("steps of the other curve are kept, in order and once", () => {
+  const long: Point[] = Array.from({ length: 1000 }, (_, i) => [i, 1]);
+  const steps = alignedSteps(long, [777, 500, 1200], 10);
+
+  expect(steps).toEqual([...new Set(steps)].toSorted((a, b) => a - b));
+  expect(steps).toEqual(expect.arrayContaining([0, 500, 777, 999, 1200]));
+  expect(steps.length).toBeLessThan(20);
+});
+
+test.each([
+  [0, null],
+  [1, 7],
+  [2, 7],
+  [9, 8],
+])("up to place %d the last value is %j", (place, value) => {
+  expect(lastUntil([null, 7, null, 8], place)).toBe(value);
 });
 
 test("a table's rows are spread evenly, with the first and the last", () => {

@@ -68,6 +68,26 @@ export function thinned(points: readonly Point[], most: number): Point[] {
   return kept;
 }
 
+/** The steps of a thinned curve, and those of another whose points are few and all matter. */
+export function alignedSteps(
+  points: readonly Point[],
+  always: readonly number[],
+  most: number,
+): number[] {
+  const kept = new Set(thinned(points, most).map(([step]) => step));
+  for (const step of always) kept.add(step);
+  return [...kept].sort((a, b) => a - b);
+}
+
+/** The last value up to a place where there is one. */
+export function lastUntil(values: readonly (number | null)[], place: number): number | null {
+  for (let i = Math.min(place, values.length - 1); i >= 0; i--) {
+    const value = values[i];
+    if (value !== null && value !== undefined) return value;
+  }
+  return null;
+}
+
 function extremes(stretch: readonly Point[]): Point[] {
   let low = stretch[0];
   let high = stretch[0];

@@ -23,7 +23,8 @@ export interface Row {
 }
 
 export interface SnrMap {
-  readonly percent: number;
+  /** Null when the modules were chosen by what fits in memory. */
+  readonly percent: number | null;
   readonly layers: number;
   readonly low: number;
   readonly high: number;
@@ -55,7 +56,7 @@ export function readSnr(data: unknown): SnrMap | null {
     .map((type) => rowOf(type, entries.filter((entry) => entry.type === type), layers))
     .filter((row) => row.count > 0);
   return {
-    percent: typeof data.percent === "number" ? data.percent : 0,
+    percent: typeof data.percent === "number" ? data.percent : null,
     layers,
     low: Math.min(...rows.map((row) => row.low)),
     high: Math.max(...rows.map((row) => row.high)),

@@ -1,23 +1,28 @@
-/** The loss curve, raw and smoothed, with the learning rate below it. */
+/** Learning curves: the training loss, raw and smoothed, with the held-out loss; other metrics below. */
 
-import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
+import type uPlot from "uplot";
 
-import { Curve, sampled, smooth, thinned, type Point } from "../charts/series";
+import { alignedSteps, Curve, lastUntil, sampled, smooth } from "../charts/series";
 import { count, number } from "../charts/words";
+import { h } from "../dom";
+import { METRICS, Panel } from "./panels";
+import { fit, inks, plotOf } from "./plots";
 
 const MOST_POINTS = 2000;
 const MOST_ROWS = 50;
 const REDRAW = 250; // ms between two drawings while points come in
+const HELD_OUT = "evaluation_loss";
 
 type Scale = "linear" | "log";
-type Columns = Record<"steps" | "raw" | "smooth" | "rate", number[]>;
+type Values = (number | null)[];
 
 export class Curves {
   private readonly curves = new Map<string, Curve>();
   private readonly dark = matchMedia("(prefers-color-scheme: dark)");
-  private plots: uPlot[] = [];
-  private drawn: Columns = { steps: [], raw: [], smooth: [], rate: [] };
+  private readonly panels = new Map<string, Panel>();
+  private plot: uPlot | null = null;
+  private steps: number[] = [];
+  private drawn: Record<"raw" | "smooth" | "held", Values> = { raw: [], smooth: [], held: [] };
   private scale: Scale = "linear";
   private timer: number | undefined;
 
@@ -45,6 +50,10 @@ export class Curves {
     return this.card.querySelector("[data-smoothing]");
   }
 
+  private get heldOut(): Curve | undefined {
+    return this.curves.get(HELD_OUT);
+  }
+
   private rescale(scale: Scale): void {
     this.scale = scale;
     for (const button of this.card.querySelectorAll<HTMLButtonElement>("[data-scale]")) {
@@ -54,101 +63,104 @@ export class Curves {
   }
 
   private rebuild(): void {
-    for (const plot of this.plots) plot.destroy();
-    this.plots = [];
+    this.plot?.destroy();
+    this.plot = null;
+    for (const panel of this.panels.values()) panel.forget();
     this.draw();
   }
 
   private resize(): void {
-    for (const plot of this.plots) {
-      const width = (plot.root.parentElement as HTMLElement).clientWidth;
-      if (width && width !== plot.width) plot.setSize({ width, height: plot.height });
-    }
+    if (this.plot) fit(this.plot);
+    for (const panel of this.panels.values()) panel.fit();
   }
 
   private draw(): void {
     const loss = this.curves.get("loss");
     if (!loss?.size) return;
-    this.drawn = this.columns(loss);
-    if (this.plots.length === 0) this.build();
-    const { steps, raw, smooth: smoothed, rate } = this.drawn;
-    this.plots[0]!.setData([steps, raw, smoothed]);
-    this.plots[1]!.setData([steps, rate]);
-    this.read(this.plots[0]!.cursor.idx);
+    this.align(loss);
+    this.reveal();
+    const ink = inks(this.card);
+    const moved = (at: number | null | undefined): void => this.read(at);
+    this.plot ??= this.build(moved);
+    const { raw, smooth: smoothed, held } = this.drawn;
+    this.plot.setData([this.steps, raw, smoothed, held]);
+    for (const panel of this.shownPanels()) panel.draw(this.steps, ink, moved);
+    this.read(this.plot.cursor.idx);
     this.tabulate();
   }
 
-  private columns(loss: Curve): Columns {
-    // Smoothed before it is thinned, so that what is left out still counts.
+  /** All curves over the same steps. Smoothed before it is thinned: what is left out still counts. */
+  private align(loss: Curve): void {
     const all = loss.points();
     const smoothed = smooth(all.map(([, value]) => value), Number(this.smoothing?.value ?? 0));
     const byStep = new Map(all.map(([step], i) => [step, smoothed[i]!]));
-    const kept = thinned(all, MOST_POINTS);
-    const rate = this.curves.get("learning_rate");
-    return {
-      steps: kept.map(([step]) => step),
-      raw: kept.map(([, value]) => value),
-      smooth: kept.map(([step]) => byStep.get(step)!),
-      rate: kept.map(([step]) => rate?.at(step) ?? NaN),
+    this.steps = alignedSteps(all, this.heldOut?.steps() ?? [], MOST_POINTS);
+    this.drawn = {
+      raw: this.steps.map((step) => loss.at(step) ?? null),
+      smooth: this.steps.map((step) => byStep.get(step) ?? null),
+      held: this.steps.map((step) => this.heldOut?.at(step) ?? null),
     };
   }
 
-  private build(): void {
+  private reveal(): void {
     for (const part of ["[data-tools]", "[data-table]", "[data-readout]"]) {
       this.card.querySelector(part)?.removeAttribute("hidden");
     }
-    const ink = inks(this.card);
-    const loss: uPlot.Series[] = [
-      {},
-      { stroke: ink.faint, width: 1, points: { show: false } },
-      { stroke: ink.accent, width: 2, points: { show: false } },
-    ];
-    const rate: uPlot.Series[] = [{}, { stroke: ink.second, width: 1.5, points: { show: false } }];
-    const distr = this.scale === "log" ? 3 : 1;
-    const fromZero: uPlot.Range.Function = (_, __, high) => [0, 1.1 * high || 1];
-    this.plots = [
-      this.plot("loss", 260, loss, { distr }, ink),
-      this.plot("rate", 96, rate, { range: fromZero }, ink),
-    ];
+    this.card.querySelector<HTMLElement>(".of-held")!.hidden = !this.heldOut;
   }
 
-  private plot(
-    name: string,
-    height: number,
-    series: uPlot.Series[],
-    y: uPlot.Scale,
-    ink: Inks,
-  ): uPlot {
-    const place = this.card.querySelector<HTMLElement>(`[data-chart="${name}"]`)!;
-    const options: uPlot.Options = {
-      width: place.clientWidth,
-      height,
-      series,
-      legend: { show: false },
-      cursor: { sync: { key: "curves" }, y: false },
-      scales: { x: { time: false }, y },
-      axes: [axis(ink, 28, 64), axis(ink, 54, 32)],
-      padding: [8, 8, 0, 0],
-      hooks: { setCursor: [(plot) => this.read(plot.cursor.idx)] },
-    };
-    return new uPlot(options, series.map(() => []) as unknown as uPlot.AlignedData, place);
+  private build(moved: (at: number | null | undefined) => void): uPlot {
+    const ink = inks(this.card);
+    return plotOf({
+      place: this.card.querySelector<HTMLElement>('[data-chart="loss"]')!,
+      height: 280,
+      series: [
+        { stroke: ink.faint, width: 1, points: { show: false }, spanGaps: true },
+        { stroke: ink.accent, width: 2, points: { show: false }, spanGaps: true },
+        {
+          stroke: ink.held,
+          width: 2,
+          spanGaps: true,
+          points: { show: true, size: 6, fill: ink.held, stroke: ink.held },
+        },
+      ],
+      y: { distr: this.scale === "log" ? 3 : 1 },
+      ink,
+      moved,
+    });
+  }
+
+  /** In their order; a new one finds its place. */
+  private shownPanels(): Panel[] {
+    const place = this.card.querySelector<HTMLElement>("[data-panels]")!;
+    const shown: Panel[] = [];
+    for (const metric of METRICS) {
+      const curve = this.curves.get(metric.name);
+      if (!curve?.size) continue;
+      const panel = this.panels.get(metric.name) ?? new Panel(metric, curve);
+      this.panels.set(metric.name, panel);
+      shown.push(panel);
+    }
+    if (place.childElementCount !== shown.length) {
+      place.replaceChildren(...shown.map((panel) => panel.root));
+    }
+    return shown;
   }
 
   /** The values under the pointer, or the last ones. */
   private read(at: number | null | undefined): void {
-    const { steps, raw, smooth: smoothed, rate } = this.drawn;
-    const i = at ?? steps.length - 1;
-    const speed = this.curves.get("tokens_per_second")?.at(steps[i] ?? -1);
+    const i = at ?? this.steps.length - 1;
+    const held = lastUntil(this.drawn.held, i);
     const texts: Record<string, string> = {
-      step: count(steps[i] ?? 0),
-      loss: number(raw[i] ?? NaN),
-      smooth: number(smoothed[i] ?? NaN),
-      rate: number(rate[i] ?? NaN, 3),
-      speed: speed === undefined ? "–" : number(speed, 3),
+      step: count(this.steps[i] ?? 0),
+      loss: number(this.drawn.raw[i] ?? NaN),
+      smooth: number(this.drawn.smooth[i] ?? NaN),
+      held: number(held ?? NaN),
     };
     for (const place of this.card.querySelectorAll<HTMLElement>("[data-value]")) {
       place.textContent = texts[place.dataset.value ?? ""] ?? "";
     }
+    for (const panel of this.panels.values()) panel.read(i);
   }
 
   /** The same numbers for those who read rather than look; made only when it is open. */
@@ -156,64 +168,30 @@ export class Curves {
     const details = this.card.querySelector<HTMLDetailsElement>("[data-table]");
     const place = details?.querySelector("div");
     if (!details?.open || !place) return;
-    const rate = this.curves.get("learning_rate");
-    const rows = sampled<Point>(this.curves.get("loss")?.points() ?? [], MOST_ROWS);
-    const texts = rows.map(([step, value]) => [
+    const metrics = METRICS.filter(({ name }) => this.curves.get(name)?.size);
+    const held = this.heldOut;
+    const heads = ["Step", "Loss", ...(held ? ["Held-out loss"] : []), ...metrics.map((m) => m.title)];
+    const told = (curve: Curve | undefined, step: number, words: (value: number) => string): string => {
+      const value = curve?.at(step);
+      return value === undefined ? "–" : words(value);
+    };
+    const rows = sampled(this.steps, MOST_ROWS).map((step) => [
       count(step),
-      number(value),
-      number(rate?.at(step) ?? NaN, 3),
+      told(this.curves.get("loss"), step, number),
+      ...(held ? [told(held, step, number)] : []),
+      ...metrics.map(({ name, words }) => told(this.curves.get(name), step, words)),
     ]);
-    place.replaceChildren(tableOf(["Step", "Loss", "Learning rate"], texts));
+    place.replaceChildren(tableOf(heads, rows));
   }
 }
 
-function tableOf(heads: string[], rows: string[][]): HTMLTableElement {
-  const table = document.createElement("table");
-  table.className = "table";
-  const head = table.createTHead().insertRow();
-  for (const name of heads) {
-    const cell = document.createElement("th");
-    cell.scope = "col";
-    cell.textContent = name;
-    head.append(cell);
-  }
-  const body = table.createTBody();
-  for (const texts of rows) {
-    const line = body.insertRow();
-    for (const text of texts) line.insertCell().textContent = text;
-  }
-  return table;
-}
-
-type Inks = Record<"text" | "grid" | "accent" | "faint" | "second", string>;
-
-/** The page's own colours, as a canvas understands them. */
-function inks(element: HTMLElement): Inks {
-  const probe = document.createElement("span");
-  element.append(probe);
-  const of = (name: string): string => {
-    probe.style.color = `var(${name})`;
-    return getComputedStyle(probe).color;
-  };
-  const found = {
-    text: of("--muted"),
-    grid: of("--line"),
-    accent: of("--accent"),
-    faint: of("--curve-raw"),
-    second: of("--copper"),
-  };
-  probe.remove();
-  return found;
-}
-
-function axis(ink: Inks, size: number, space: number): uPlot.Axis {
-  return {
-    stroke: ink.text,
-    grid: { stroke: ink.grid, width: 1 },
-    ticks: { show: false },
-    font: "12px Inter, system-ui, sans-serif",
-    size,
-    space,
-    values: (_, splits) => splits.map((value) => (value === null ? "" : number(value))),
-  };
+function tableOf(heads: readonly string[], rows: readonly (readonly string[])[]): HTMLElement {
+  const cells = (name: string, texts: readonly string[], attributes = {}): HTMLElement =>
+    h("tr", {}, ...texts.map((text) => h(name, attributes, text)));
+  return h(
+    "table.table",
+    {},
+    h("thead", {}, cells("th", heads, { scope: "col" })),
+    h("tbody", {}, ...rows.map((texts) => cells("td.num", texts))),
+  );
 }

@@ -76,7 +76,11 @@ export class HeatMap {
 }
 
 function summary(map: SnrMap): string {
-  return `${map.selected} of ${map.total} modules are trained: the best ${number(map.percent)}% of each type.`;
+  const which =
+    map.percent === null
+      ? "the best that fit in memory"
+      : `the best ${number(map.percent)}% of each type`;
+  return `${map.selected} of ${map.total} modules are trained: ${which}.`;
 }
 
 function words(cell: Cell, row: Row): string {

@@ -1,7 +1,7 @@
 """Datasets: upload, look at, count, download, delete."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -13,7 +13,7 @@ from alloyworks.accounts.principal import principal_of
 from alloyworks.api.files import DownloadOut, FileOut
 from alloyworks.api.pagination import Cursor, Limit, Page, page_of
 from alloyworks.api.problems import PROBLEMS
-from alloyworks.catalog import datasets, tokens
+from alloyworks.catalog import datasets, examples, tokens
 from alloyworks.catalog.models import Dataset, DatasetFormat
 
 router = Router()
@@ -42,6 +42,24 @@ class Bin(BaseModel):
     start: int
     end: int
     examples: int
+
+
+class PieceOut(BaseModel):
+    """Neighbouring tokens that are alike."""
+
+    text: str
+    more: int = Field(description="Characters that are not shown")
+    trained: bool
+    cut: bool = Field(description="Beyond max_length: neither seen nor learned")
+
+
+class ExampleOut(BaseModel):
+    title: str
+    pieces: list[PieceOut]
+    tokens: int
+    trained: int
+    cut: int
+    alarm: str = Field(description="What is wrong with it; empty when nothing is")
 
 
 class TokensOut(BaseModel):
@@ -114,6 +132,22 @@ def count_tokens(
     principal = principal_of(request, "datasets.view")
     counted = tokens.lengths(principal, dataset_id, model)
     return TokensOut(dataset_id=dataset_id, model_id=model, **counted)
+
+
+@router.get(
+    "/{dataset_id}/examples", response={200: list[ExampleOut], **PROBLEMS}, summary="Show examples"
+)
+def show_examples(
+    request: HttpRequest,
+    dataset_id: UUID,
+    model: Annotated[UUID, Query(description="Whose tokenizer and chat template are used")],
+    objective: Annotated[Literal["sft", "cpt", "dpo", "distill"], Query()] = "sft",
+    max_length: Annotated[int, Query(ge=8, le=131_072, description="Tokens of an example")] = 512,
+) -> list[ExampleOut]:
+    """The first rows as training would give them to a model: what is learned, what is cut off."""
+    principal = principal_of(request, "datasets.view")
+    found = examples.examples(principal, dataset_id, model, objective, max_length)
+    return [ExampleOut.model_validate(example) for example in found]
 
 
 def facts(row: Dataset) -> dict[str, Any]:

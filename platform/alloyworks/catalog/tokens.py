@@ -1,9 +1,7 @@
 """How many tokens a dataset's examples have for a model, counted once and kept with it."""
 
 import json
-import os
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -13,10 +11,10 @@ from uuid import UUID
 from django.db import transaction
 
 from alloyworks.accounts.principal import Principal
-from alloyworks.catalog import datasets, manifest, versions
+from alloyworks.catalog import apart, datasets, manifest, versions
 from alloyworks.catalog.ingest.stats import summary
 from alloyworks.catalog.models import Dataset, ModelVersion
-from alloyworks.catalog.tokencount import REFUSED, SAMPLE, TOKENIZER
+from alloyworks.catalog.tokencount import SAMPLE, TOKENIZER
 from alloyworks.errors import Invalid, invalid
 from alloyworks.storage import keys, objects
 
@@ -124,13 +122,11 @@ def _tokenizer(model: ModelVersion) -> bytes:
 
 def _count(folder: Path) -> Counter[int]:
     """In a process of its own: a hostile tokenizer may loop, crash or take all memory."""
-    words = [sys.executable, "-P", "-m", "alloyworks.catalog.tokencount", str(folder)]
-    plain = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     try:
-        done = subprocess.run(words, env=plain, capture_output=True, timeout=_SECONDS, check=False)
+        done = apart.run("alloyworks.catalog.tokencount", folder, _SECONDS)
     except subprocess.TimeoutExpired:
         raise _unusable(f"Counting took longer than {_SECONDS} seconds.") from None
-    if done.returncode == REFUSED:
+    if done.returncode == apart.REFUSED:
         raise _unusable(
             f"Its tokenizer.json can't be used: {done.stdout.decode(errors='replace')[:200]}"
         )

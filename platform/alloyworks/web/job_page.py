@@ -24,7 +24,13 @@ from alloyworks.web.job_log import lines_of
 from alloyworks.web.scores import Figure, Head, Table, table_of
 
 LOG_LINES = 500  # on the page as it comes; the rest by the stream or as a file
-ROLES = {"base_model": "Base", "tokenizer_source": "Vocabulary", "dataset": "Dataset"}
+ROLES = {
+    "base_model": "Base",
+    "tokenizer_source": "Vocabulary",
+    "teacher": "Teacher",
+    "replay": "Replay",
+    "dataset": "Dataset",
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ def context_of(principal: Principal, job: Job) -> dict[str, Any]:
         "spec_yaml": yaml.safe_dump(spec, sort_keys=False, allow_unicode=True),
         "spec_json": json.dumps(spec, indent=2, ensure_ascii=False),
         "recipe_yaml": _recipe(principal, job, spec),
+        "scans": _scans(job),
         "meets": _meets(job),
         "model": _model(job),
         "scores": _scores(job, inputs),
@@ -99,6 +106,14 @@ def _in_order(job: Job) -> dict[str, Any]:
 def _recipe(principal: Principal, job: Job, spec: dict[str, Any]) -> str:
     """Of a merge, with names in place of ids: as the form takes it."""
     return written(lean(spec), principal) if job.kind == "merge" else ""
+
+
+def _scans(job: Job) -> bool:
+    """Whether there is, or will be, a map of signal-to-noise ratios: not of modules by name."""
+    tuning = job.spec.get("tuning", {})
+    return "snr" in job.reports or (
+        tuning.get("method") == "spectrum" and not tuning.get("modules")
+    )
 
 
 def _meets(job: Job) -> bool:

@@ -17,6 +17,7 @@ from alloyworks.web.forms.train_parts import (
     COMMON,
     MODULES,
     PERCENT,
+    PLAIN,
     TUNING,
     UNIONS,
 )
@@ -77,8 +78,7 @@ class TrainForm(JobForm):
     def spec(self) -> dict[str, Any]:
         said = {union.method: self.method(union.place) for union in UNIONS}
         said |= {leaf.place: value for leaf in self.leaves() for value in self._value(leaf)}
-        first = [leaf.place for leaf in COMMON if leaf.place in said and leaf.kind != "number"]
-        order = dict.fromkeys([*first, *said])
+        order = dict.fromkeys([*(place for place in PLAIN if place in said), *said])
         return {"kind": self.kind, **nested((place, said[place]) for place in order)}
 
     def places(self) -> list[str]:

@@ -1,6 +1,6 @@
 """What the template draws of the training form."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,19 @@ from alloyworks.web.choices import Group
 from alloyworks.web.forms.fields import Faults, Field
 from alloyworks.web.forms.fitting import unfit_for_training
 from alloyworks.web.forms.leaves import Leaf
-from alloyworks.web.forms.train_parts import COMMON, METHODS, OBJECTIVE, SHOWN, UNIONS, WAYS, Union
+from alloyworks.web.forms.train_parts import (
+    COMMON,
+    METHODS,
+    OBJECTIVE,
+    PLAIN,
+    SHOWN,
+    UNIONS,
+    WAYS,
+    Union,
+)
 
 if TYPE_CHECKING:
     from alloyworks.web.forms.train import TrainForm
-
-PLAIN = ("name", "model", "dataset")
 
 
 @dataclass(frozen=True)
@@ -65,21 +72,22 @@ class Drawing:
                 more["placeholder"] = "Named after the dataset"
         return leaf.field(self._form.values, self._faults, **more)
 
-    def section(self, title: str, leaves: Iterable[Leaf]) -> Section:
-        advanced = [leaf for leaf in leaves if leaf.place not in SHOWN]
+    def section(self, title: str, leaves: Sequence[Leaf], shown: frozenset[str] = SHOWN) -> Section:
+        advanced = [leaf for leaf in leaves if leaf.place not in shown]
         values = self._form.values
         changed = any(values.get(leaf.place, "") not in ("", leaf.default) for leaf in advanced)
         wrong = any(self._faults.at(leaf.place) for leaf in advanced)
-        shown = [self.field(leaf) for leaf in leaves if leaf.place in SHOWN]
-        return Section(title, shown, [self.field(leaf) for leaf in advanced], changed or wrong)
+        first = [self.field(leaf) for leaf in leaves if leaf.place in shown]
+        return Section(title, first, [self.field(leaf) for leaf in advanced], changed or wrong)
 
     def union(self, union: Union) -> dict[str, Any]:
         chosen = self._form.method(union.place)
-        section = self.section(METHODS.get(chosen, ""), union.leaves.get(chosen, ()))
+        leaves = union.leaves.get(chosen, ())
+        shown = SHOWN | WAYS.keys() if chosen == "spectrum" else SHOWN
         return {
             "choices": [Choice(union.method, *words, words[0] == chosen) for words in union.told()],
             "chosen": chosen,
-            "section": section,
+            "section": self.section(METHODS.get(chosen, ""), leaves, shown),
             "errors": self.errors(union),
         }
 
@@ -106,5 +114,5 @@ def drawn(form: "TrainForm", faults: Faults) -> dict[str, Any]:
         "objective": objective,
         "tuning": tuning,
         "ways": [(way, label, way == form.way) for way, label in WAYS.items()],
-        "run": drawing.section("training", rest),
+        "run": drawing.section("Training", rest),
     }

@@ -11,6 +11,7 @@ from alloyengine.spec.train import TrainSpec
 from alloyengine.spec.tuning import AnyTuning
 from alloyworks.web.forms.leaves import Leaf, Words, doc_of, leaves_of, members_of
 
+PLAIN = ("name", "model", "dataset")
 OBJECTIVE, TUNING = "objective", "tuning"
 PERCENT, BUDGET, MODULES = "tuning.percent", "tuning.budget_gb", "tuning.modules"
 EMBEDDINGS = "tuning.train_embeddings"
@@ -31,7 +32,7 @@ WORDS: Words = {
     PERCENT: ("Modules to train", "%"),
     BUDGET: ("Memory for training", "GB"),
     MODULES: ("Modules", ""),
-    EMBEDDINGS: ("Train embeddings and output head too", ""),
+    EMBEDDINGS: ("Embeddings", ""),
     "tuning.score": ("Score", ""),
     "tuning.rank_stabilised": ("Rank-stabilised scale", ""),
     "tuning.decomposed": ("DoRA", ""),
@@ -59,13 +60,13 @@ METHODS = {
     "lora": "LoRA",
     "qlora": "QLoRA",
 }
-SHOWN = {
+SHOWN = frozenset({
     "name", "model", "dataset", "objective.replay.dataset", "objective.replay.share",
     "objective.beta", "objective.teacher", "objective.temperature", "objective.teacher_weight",
-    *WAYS, EMBEDDINGS, "tuning.rank", "tuning.alpha", "epochs", "batch_size", "learning_rate",
+    PERCENT, BUDGET, EMBEDDINGS, "tuning.rank", "tuning.alpha", "epochs", "batch_size", "learning_rate",
     "max_length", "evaluation.share", "evaluation.patience",
-}  # fmt: skip
-"""All others are advanced settings."""
+})  # fmt: skip
+"""All others are advanced settings; Spectrum's modules by name are not."""
 
 
 @dataclass(frozen=True)

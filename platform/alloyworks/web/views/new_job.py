@@ -12,6 +12,7 @@ from alloyworks.errors import NotFound, Problem, Unauthenticated
 from alloyworks.jobs import check, reading, submission
 from alloyworks.jobs.models import Job
 from alloyworks.web.examination import examination_of, storable
+from alloyworks.web.examples import look_at
 from alloyworks.web.forms.base import JobForm
 from alloyworks.web.forms.evaluate import EvaluateForm
 from alloyworks.web.forms.fields import Faults
@@ -32,6 +33,9 @@ def new_job(request: HttpRequest, kind: str) -> HttpResponse:
         if do == "preview":
             told = {"form": form, "examination": examination_of(form)}
             return render(request, "jobs/_preview.html", told)
+        if do == "examples" and isinstance(form, TrainForm):
+            look = look_at(form)
+            return _page(request, form, Faults(), look.status, look=look)
         return _page(request, form, _checked(form) if do == "check" else form.act(do))
     form = form.settled()
     try:

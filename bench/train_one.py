@@ -22,8 +22,8 @@ from alloyengine.report import Silent
 from alloyengine.spec.objective import Cpt
 from alloyengine.spec.train import TrainSpec
 from alloyengine.train.loop import fit
+from alloyengine.train.machine import make_ready, use_all_cores
 from alloyengine.train.objectives import objective_of
-from alloyengine.train.run import use_all_cores
 from alloyengine.train.tune import open_to_train, tune
 
 WARM = 3  # steps
@@ -60,6 +60,8 @@ class Memory:
 
 def main(model: str, data: str, how: str, steps: str, batch: str, length: str) -> None:
     use_all_cores()
+    if how != "trainer":
+        make_ready()
     spec = TrainSpec(
         model="m",
         dataset="d",

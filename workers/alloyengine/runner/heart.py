@@ -14,7 +14,9 @@ from alloyengine.spec.protocol import Event as Told
 from alloyengine.spec.protocol import EventBatch
 
 INTERVAL = 1.0
-_LONGEST = 5.0  # seconds between two tries: a platform that comes back must hear us within its lease
+_LONGEST = (
+    5.0  # seconds between two tries: a platform that comes back must hear us within its lease
+)
 
 
 class Heart:

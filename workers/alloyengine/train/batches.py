@@ -95,7 +95,7 @@ def _needed(example: Example) -> Example:
 
 
 def _tensors(rows: Sequence[Example], pad: int, share: bool) -> Part:
-    packed = any(row.starts for row in rows)
+    packed = any(len(row.starts) > 1 for row in rows)
     start = _shared(rows) if share and not packed else 0
     width = max(len(row.tokens) for row in rows)
     tokens = torch.tensor([_padded(row.tokens, width, pad) for row in rows])

@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 from alloyengine.loading import is_fast
 from alloyengine.train.batches import Part
 from alloyengine.train.encode import IGNORED
+from alloyengine.train.head import hidden_states, summed_loss
 
 
 def learned_logits(model: Any, part: Part, **more: Any) -> tuple[Any, Tensor]:
@@ -17,19 +18,25 @@ def learned_logits(model: Any, part: Part, **more: Any) -> tuple[Any, Tensor]:
 
     The vocabulary is large: logits for all places would take most of the memory.
     """
-    device = model.device
     columns = (part.following != IGNORED).any(dim=0).nonzero().squeeze(1)
-    wanted = part.following[:, columns].to(device)
-    given: dict[str, Any] = {"use_cache": False}
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_fast("bfloat16")):
-        if len(part.prefix):
-            given = _prefix(model, part)
-        if part.positions is not None:
-            given["position_ids"] = part.positions.to(device)
-        answer = model(
-            input_ids=part.tokens.to(device), logits_to_keep=columns.to(device), **given, **more
-        )
+    wanted = part.following[:, columns].to(model.device)
+    with _autocast(model):
+        given = _given(model, part)
+        answer = model(**given, logits_to_keep=columns.to(model.device), **more)
     return answer, wanted
+
+
+def learned_loss(model: Any, part: Part, head: torch.nn.Linear | None) -> Tensor:
+    """Cross entropy of all that is learned, summed; with a plain head its logits are never all there
+    at once.
+    """
+    if head is None:
+        answer, wanted = learned_logits(model, part)
+        return token_losses(answer.logits, wanted).sum()
+    learned = part.following != IGNORED
+    with _autocast(model):
+        states = hidden_states(model, **_given(model, part))[learned.to(model.device)]
+        return summed_loss(states, head, part.following[learned].to(model.device))
 
 
 def token_losses(logits: Tensor, wanted: Tensor) -> Tensor:
@@ -51,6 +58,21 @@ def looks_back(model: Any) -> bool:
     attends = hasattr(config, "num_attention_heads") and model._supports_sdpa
     recomputes = any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
     return attends and kinds == {"full_attention"} and not windowed and not recomputes
+
+
+def _autocast(model: Any) -> torch.autocast:
+    kind = model.device.type
+    return torch.autocast(kind, dtype=torch.bfloat16, enabled=is_fast("bfloat16"))
+
+
+def _given(model: Any, part: Part) -> dict[str, Any]:
+    """What the model is called with."""
+    given: dict[str, Any] = {"use_cache": False}
+    if len(part.prefix):
+        given = _prefix(model, part)
+    if part.positions is not None:
+        given["position_ids"] = part.positions.to(model.device)
+    return given | {"input_ids": part.tokens.to(model.device)}
 
 
 def _prefix(model: Any, part: Part) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from alloyengine.spec.train import TrainSpec
 from alloyengine.train.batches import learned, parts
 from alloyengine.train.data import read_rows
 from alloyengine.train.encode import Example, encode
-from alloyengine.train.logits import learned_logits, looks_back, token_losses
+from alloyengine.train.head import plain_head
+from alloyengine.train.logits import learned_loss, looks_back
 from alloyengine.train.objectives.base import Loss
 from alloyengine.train.pack import pack
 
@@ -23,9 +24,10 @@ class Causal:
     """`Objective` of examples, whose tokens count alike."""
 
     items: Sequence[Example]
+    head: Any = None  # the model's, if its logits need not all be there at once
 
     def prepare(self, model: Any) -> None:
-        """Nothing is needed."""
+        self.head = plain_head(model)
 
     def tokens(self, item: Example) -> int:
         return len(item.tokens)
@@ -35,8 +37,7 @@ class Causal:
 
     def losses(self, model: Any, batch: Sequence[Example]) -> Iterator[Loss]:
         for part in parts(batch, pad=0, share=looks_back(model)):
-            answer, wanted = learned_logits(model, part)
-            yield Loss(token_losses(answer.logits, wanted).sum())
+            yield Loss(learned_loss(model, part, self.head))
 
 
 def sft(spec: TrainSpec, inputs: Mapping[str, Path], tokenizer: Any, report: Reporter) -> Causal:

@@ -53,6 +53,16 @@ ROWS = [
     for how, split in [("Symbol of", "train"), ("What is", "train"), ("And", "test")]
     for name, symbol in SYMBOLS.items()
 ]
+PAIRS = [
+    {
+        "prompt": f"{how} {name}?",
+        "chosen": symbol,
+        "rejected": "<script>no</script>",
+        "split": split,
+    }
+    for how, split in [("Symbol of", "train"), ("And", "test")]
+    for name, symbol in SYMBOLS.items()
+]
 
 
 def lines(rows: list[dict[str, object]]) -> str:
@@ -138,6 +148,47 @@ def test_a_recipe_is_examined_as_it_is_typed_and_its_models_compared(
     told = page.locator("#interference .map-told")
     expect(told).to_have_text(re.compile(r"Layer 1, self_attn\.q_proj: \d"))
     visitor.look("job-merge")
+
+
+def test_preferences_are_looked_at_before_they_are_learned(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.sign_up("Tasters", "tom@tasters.example", PASSWORD)
+    visitor.upload("pairs", lines(PAIRS))
+    expect(page.get_by_role("heading", name="pairs")).to_be_visible()
+    page.goto("/jobs/new/train/")
+    page.get_by_role("radio", name="Preferences").check()
+    expect(page.get_by_label("Beta")).to_have_value("0.1")
+    page.get_by_role("radio", name="LoRA").first.check()
+    expect(page.get_by_label("Rank", exact=True)).to_have_value("16")
+    expect(page.get_by_label("Modules to train", exact=True)).to_have_count(0)
+    visitor.choose("Model", BASE)
+    visitor.choose("Dataset", "pairs")
+
+    page.get_by_label("Longest example").fill("8")
+    page.get_by_role("button", name="Show examples").click()
+    expect(page.get_by_text("Nothing would be learned.")).to_be_visible(timeout=60_000)
+    visitor.look("new-train-alarm")
+    page.get_by_label("Longest example").fill("64")
+    page.get_by_label("Longest example").blur()
+    expect(page.get_by_text("Nothing would be learned.")).to_have_count(0)
+    page.get_by_role("button", name="Show").click()
+    rejected = page.get_by_role("group", name="Row 1, rejected")
+    expect(rejected.locator("mark")).to_have_text("<script>no</script><|im_end|>", timeout=60_000)
+    visitor.look("new-train-preferences")
+
+    page.get_by_label("Held out").fill("0.4")
+    page.get_by_label("Batch size").fill("1")
+    page.get_by_role("button", name="Start training").click()
+    visitor.finished()
+    panels = page.locator("#curves figcaption")
+    expect(panels.filter(has_text="Preference accuracy")).to_have_text(re.compile(r"\d+%"))
+    expect(panels.filter(has_text="Tokens a second")).to_be_visible()
+    expect(page.locator("[data-value=held]")).to_have_text(re.compile(r"^\d"))
+    visitor.look("job-preferences")
+
+    page.get_by_role("link", name="Clone and edit").click()
+    expect(page.get_by_role("radio", name="Preferences")).to_be_checked()
+    expect(page.get_by_label("Held out")).to_have_value("0.4")
 
 
 def test_a_broken_line_is_told_beside_the_file(visitor: Visitor) -> None:

@@ -191,7 +191,7 @@ function tableOf(heads: readonly string[], rows: readonly (readonly string[])[])
   return h(
     "table.table",
     {},
-    h("thead", {}, cells("th", heads, { scope: "col" })),
+    h("thead", {}, cells("th.num", heads, { scope: "col" })),
     h("tbody", {}, ...rows.map((texts) => cells("td.num", texts))),
   );
 }

@@ -13,14 +13,14 @@ export interface Metric {
   readonly name: string;
   readonly title: string;
   readonly words: (value: number) => string;
-  /** The highest value there can be; otherwise the highest there is. */
+  /** The highest value there can be. */
   readonly most?: number;
   /** Whether values below zero have a meaning. */
   readonly signed?: boolean;
 }
 
 export const METRICS: readonly Metric[] = [
-  { name: "preferred", title: "Pairs preferred rightly", words: percent, most: 1 },
+  { name: "preferred", title: "Preference accuracy", words: percent, most: 1 },
   { name: "margin", title: "Reward margin", words: (value) => number(value, 3), signed: true },
   { name: "tokens_per_second", title: "Tokens a second", words: (value) => number(value, 3) },
   { name: "learning_rate", title: "Learning rate", words: (value) => number(value, 3) },
@@ -74,8 +74,8 @@ export class Panel {
 /** From zero, so that heights can be compared. */
 export function rangeOf(metric: Metric, low: number | null, high: number | null): [number, number] {
   const [least, most] = [Math.min(0, low ?? 0), Math.max(0, high ?? 0)];
-  const top = metric.most ?? (1.1 * most || (least ? 0 : 1));
-  return [metric.signed ? 1.1 * least : 0, top];
+  const top = metric.most ?? most;
+  return [metric.signed ? 1.1 * least : 0, 1.1 * top || (least ? 0 : 1)];
 }
 
 function percent(value: number): string {

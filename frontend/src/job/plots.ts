@@ -5,11 +5,14 @@ import "uplot/dist/uPlot.min.css";
 
 import { number } from "../charts/words";
 
+const NARROW = 300; // px: numbers stand closer together
+
 export type Inks = Record<"text" | "grid" | "accent" | "faint" | "second" | "held", string>;
 
 /** The page's own colours, as a canvas understands them. */
 export function inks(element: HTMLElement): Inks {
   const probe = document.createElement("span");
+  probe.style.transitionProperty = "none"; // or the colour before would be read
   element.append(probe);
   const of = (name: string): string => {
     probe.style.color = `var(${name})`;
@@ -45,8 +48,8 @@ export function plotOf({ place, height, series, y, ink, moved }: Wanted): uPlot 
     legend: { show: false },
     cursor: { sync: { key: "curves" }, y: false },
     scales: { x: { time: false }, y },
-    axes: [axis(ink, 28, 64), axis(ink, 54, 32)],
-    padding: [8, 8, 0, 0],
+    axes: [axis(ink, 28, place.clientWidth < NARROW ? 40 : 64), axis(ink, 54, 32)],
+    padding: [8, 14, 0, 0],
     hooks: { setCursor: [(plot) => moved(plot.cursor.idx)] },
   };
   return new uPlot(options, [[], ...series.map(() => [])], place);

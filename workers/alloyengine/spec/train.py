@@ -21,6 +21,20 @@ class Evaluation(Spec):
     )
 
 
+class Forgetting(Spec):
+    """What the model loses of what it could before, and the merge back that recovers it."""
+
+    dataset: Reference = Field(description="General text or conversations that are not learned")
+    rows: int = Field(200, ge=1, le=100_000, description="Scored of these, and of the task")
+    keep: float = Field(0.95, gt=0, le=1, description="Share of what was learned that must be kept")
+    method: Literal["linear", "slerp"] = Field(
+        "linear", description="The way between base and result: a line, or an arc"
+    )
+    merge_back: bool = Field(
+        False, description="Deliver the best place found instead of the trained model"
+    )
+
+
 class TrainSpec(Spec):
     """Fine-tune one model on one dataset."""
 
@@ -49,6 +63,9 @@ class TrainSpec(Spec):
         512, ge=8, le=131_072, description="Tokens of an example; the rest is cut"
     )
     evaluation: Evaluation = Field(default_factory=lambda: Evaluation(share=0))
+    forgetting: Forgetting | None = Field(
+        None, description="Measure what was forgotten once training is done"
+    )
     gradient_checkpointing: bool = Field(
         False, description="Compute activations twice instead of keeping them"
     )
@@ -61,8 +78,12 @@ class TrainSpec(Spec):
     )
 
     def inputs(self) -> list[InputRef]:
-        return [
+        inputs = [
             InputRef(loc=("model",), kind="model", reference=self.model),
             InputRef(loc=("dataset",), kind="dataset", reference=self.dataset),
             *self.objective.inputs(),
         ]
+        if self.forgetting:
+            loc, general = ("forgetting", "dataset"), self.forgetting.dataset
+            inputs.append(InputRef(loc=loc, kind="dataset", reference=general))
+        return inputs

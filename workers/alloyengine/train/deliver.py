@@ -5,7 +5,7 @@
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -16,31 +16,11 @@ from alloyengine.checkpoint.licence import licence_of
 from alloyengine.report import Reporter
 from alloyengine.spec.result import ModelFacts
 from alloyengine.train.card import Made, write_card
-
-
-def deliver(
-    save: Callable[[Path], None], made: Made, base: Path, out: Path, report: Reporter
-) -> ModelFacts:
-    """`save` writes the trained model to a new folder. The facts are those of the whole model, also
-    when only a delta is kept.
-    """
-    with _draft(out) as folder:
-        save(folder)
-        found = facts(folder).model_copy(update={"licence": licence_of(base)})
-        told = replace(
-            made,
-            parameters=found.parameters,
-            licence=found.licence,
-            chats=found.chat_template is not None,
-        )
-        write_card(folder, told)
-        if made.spec.save == "delta":
-            _thin(folder, base, PurePath(made.spec.model).name, report)
-        return found
+from alloyengine.train.look_back import LookBack
 
 
 @contextmanager
-def _draft(out: Path) -> Iterator[Path]:
+def draft(out: Path) -> Iterator[Path]:
     """A folder that becomes `out` when the body ends, and is gone when it raises."""
     folder = out.with_name(f"{out.name}.made")
     shutil.rmtree(folder, ignore_errors=True)
@@ -49,6 +29,27 @@ def _draft(out: Path) -> Iterator[Path]:
         folder.rename(out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def complete(
+    folder: Path, made: Made, base: Path, report: Reporter, look_back: LookBack | None = None
+) -> ModelFacts:
+    """What belongs beside the trained model that lies in `folder`; or a delta in its place. The facts
+    are those of the whole model in any case.
+    """
+    sections = [look_back.look(base, folder, report)] if look_back else []
+    found = facts(folder).model_copy(update={"licence": licence_of(base)})
+    told = replace(
+        made,
+        parameters=found.parameters,
+        licence=found.licence,
+        chats=found.chat_template is not None,
+        more=sections,
+    )
+    write_card(folder, told)
+    if made.spec.save == "delta":
+        _thin(folder, base, PurePath(made.spec.model).name, report)
+    return found
 
 
 def _thin(folder: Path, base: Path, name: str, report: Reporter) -> None:

@@ -1,6 +1,5 @@
 """One training job, from folders to a folder."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,9 +14,11 @@ from alloyengine.train import state
 from alloyengine.train.card import Made
 from alloyengine.train.curve import NAME as CURVE
 from alloyengine.train.curve import Curve
-from alloyengine.train.deliver import deliver
+from alloyengine.train.deliver import complete, draft
 from alloyengine.train.evaluation import Evaluator, hold_out
+from alloyengine.train.look_back import LookBack
 from alloyengine.train.loop import Place, fit
+from alloyengine.train.machine import make_ready
 from alloyengine.train.objectives import objective_of
 from alloyengine.train.source import digest_of, learned_from
 from alloyengine.train.tune import open_to_train, tune
@@ -38,7 +39,7 @@ def run(
     """
     base = inputs[spec.model]
     check_new(out)
-    use_all_cores()
+    make_ready()
     torch.manual_seed(spec.seed)
     model, tokenizer = open_to_train(base, spec)
     objective = objective_of(spec, inputs, tokenizer, report)
@@ -50,6 +51,7 @@ def run(
             "evaluation.share holds out every example.",
             "Lower it, or give more data.",
         )
+    look_back = LookBack.prepared(spec, inputs, model, objective, held, report)
     tuned = tune(model, spec, base, report)
     if spec.gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
@@ -65,17 +67,15 @@ def run(
         if not checkpoints:
             state.remove(kept)
     made = Made(spec, fitted, curve, data, tuned.size, len(held))
-    found = deliver(tuned.save, made, base, out, report)
+    with draft(out) as folder:
+        tuned.save(folder)
+        del model, tuned, evaluator  # what comes now may need their room
+        found = complete(folder, made, base, report, look_back)
     state.remove(kept)
     return TrainResult(
         facts=found,
         steps=fitted.steps,
         tokens=fitted.tokens,
-        trained_parameters=tuned.size,
+        trained_parameters=made.trained,
         final_loss=fitted.loss,
     )
-
-
-def use_all_cores() -> None:
-    """Torch counts a hyper-threaded pair as one core; OMP_NUM_THREADS still has the last word."""
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))))

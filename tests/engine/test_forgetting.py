@@ -275,6 +275,8 @@ def test_a_general_set_that_can_not_be_read_is_refused_before_training(
 def test_a_folders_test_rows_come_before_its_train_rows(sets: dict[str, Path]):
     (sets["general"] / "test.jsonl").write_text('{"text": "one"}\n{"text": "two"}\n')
     assert read_some(sets["general"], 1) == ["one"]
+    (sets["general"] / "test.jsonl").write_text("")
+    assert len(read_some(sets["general"], 99)) == len(GENERAL)
 
 
 def test_a_general_set_is_an_input_but_not_learned_from():

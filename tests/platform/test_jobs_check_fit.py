@@ -79,6 +79,27 @@ class TestDatasets:
             "Upload it again with a smaller test_percent.",
         )
 
+    def test_a_general_set_is_scored_and_not_learned(self, world: World) -> None:
+        """So it may have no rows to train on, but it has to have some."""
+        held = {"dataset": str(world.dataset("text", train_rows=0).id)}
+        empty = {"dataset": str(world.dataset("text", train_rows=0, test_rows=0).id)}
+
+        assert world.faults(world.train(forgetting=held)) == {}
+        assert set(world.faults(world.train(forgetting=empty))) == {("forgetting", "dataset")}
+
+    def test_a_general_set_has_to_be_text_or_chats(self, world: World) -> None:
+        pairs = {"dataset": str(world.dataset("preference").id)}
+
+        assert set(world.faults(world.train(forgetting=pairs))) == {("forgetting", "dataset")}
+
+    def test_a_delta_can_not_become_a_version(self, world: World) -> None:
+        assert world.faults(world.train(save="delta")) == {
+            ("save",): (
+                "A version here is a whole model, not a delta.",
+                "Use model. Of what you download, alloy make-delta makes a delta.",
+            )
+        }
+
     def test_nothing_to_ask(self, world: World) -> None:
         empty = world.dataset("chat", test_rows=0)
 

@@ -98,10 +98,15 @@ def _name_faults(spec: JobSpec) -> list[FieldError]:
 
 
 def _train_faults(spec: TrainSpec, inputs: Sequence[Resolved]) -> Iterator[FieldError]:
+    if spec.save == "delta":
+        remedy = "Use model. Of what you download, alloy make-delta makes a delta."
+        yield FieldError(("save",), "A version here is a whole model, not a delta.", remedy)
     for item in inputs:
         if item.dataset is not None:
-            yield from _unreadable(spec.objective.method, item.dataset, item.ref.loc)
-            if not item.dataset.train_rows:
+            general = item.ref.loc[0] == "forgetting"  # only scored
+            method = "perplexity" if general else spec.objective.method
+            yield from _unreadable(method, item.dataset, item.ref.loc)
+            if not item.dataset.train_rows and not (general and item.dataset.test_rows):
                 remedy = "Upload it again with a smaller test_percent."
                 msg = f"The dataset {item.dataset.name!r} has no training rows."
                 yield FieldError(item.ref.loc, msg, remedy)

@@ -28,8 +28,8 @@ Loss = Callable[[Loaded], float]
 
 def read_some(path: Path, most: int) -> Rows:
     """The first rows of a JSON Lines file; of a folder those of `test.jsonl`, else `train.jsonl`."""
-    file = path / "test.jsonl"
-    rows = list(islice(read_rows(file if file.is_file() else path), most))
+    held = path / "test.jsonl"
+    rows = list(islice(read_rows(held if held.is_file() and held.stat().st_size else path), most))
     if not rows:
         raise InputError("dataset_empty", f"{path.name} has no rows.", "Give some text to score.")
     return rows

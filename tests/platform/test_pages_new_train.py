@@ -188,6 +188,16 @@ def test_preference_pairs_can_be_chosen_for_dpo_alone(world: World, browser: Cli
     assert " disabled" in option(other.id) and "no rejected answers" in option(other.id)
 
 
+def test_general_text_may_be_watched_whatever_is_learned(world: World, browser: Client) -> None:
+    with world.scope():
+        pairs, held = world.dataset("preference"), world.dataset("text", name="held", train_rows=0)
+    page = refreshed(browser, train_fields(world, **{"objective.method": "dpo"}))
+    watched = re.search(r'name="forgetting.dataset".*?</select>', page, re.DOTALL)[0]
+
+    assert " disabled" not in re.search(rf'value="{held.id}"[^>]*>', watched)[0]
+    assert " disabled" in re.search(rf'value="{pairs.id}"[^>]*>', watched)[0]
+
+
 @pytest.mark.parametrize(
     ("changes", "place", "words"),
     [

@@ -8,6 +8,13 @@ from django.utils import timezone
 from alloyworks.web.templatetags import words
 
 
+def test_papers_are_linked_and_markup_is_text() -> None:
+    said = words.cited("<b> (arXiv 2406.06623)")
+
+    assert said.startswith("&lt;b&gt; (<a ") and ">arXiv 2406.06623</a>)" in said
+    assert 'href="https://arxiv.org/abs/2406.06623"' in said
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [

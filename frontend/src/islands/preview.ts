@@ -49,5 +49,11 @@ function goTo(event: Event): void {
   event.preventDefault();
   const line = Number(link.dataset.goto);
   if (line) document.dispatchEvent(new CustomEvent("alloy:goto", { detail: line }));
-  else document.getElementById(link.hash.slice(1))?.focus();
+  else reveal(document.getElementById(link.hash.slice(1)));
+}
+
+/** What is folded away can't be focused. */
+function reveal(input: HTMLElement | null): void {
+  input?.closest("details")?.setAttribute("open", "");
+  input?.focus();
 }

@@ -29,6 +29,7 @@ ROLES = {
     "tokenizer_source": "Vocabulary",
     "teacher": "Teacher",
     "replay": "Replay",
+    "forgetting": "General set",
     "dataset": "Dataset",
 }
 

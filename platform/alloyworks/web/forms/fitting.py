@@ -15,6 +15,12 @@ def unfit_for_training(dataset: Dataset, objective: str) -> str:
     return "" if dataset.train_rows else "it has no training rows"
 
 
+def unfit_for_scoring(dataset: Dataset) -> str:
+    """Why no loss can be taken on its rows, whichever they are; empty when one can."""
+    fits = dataset.format in READABLE["perplexity"]
+    return "" if fits else f"{dataset.get_format_display()} have no single answer"
+
+
 def unfit_for_testing(dataset: Dataset, metric: str) -> str:
     """Why the metric can't be taken on its test split; empty when it can."""
     if dataset.format not in READABLE.get(metric, ()):

@@ -91,11 +91,17 @@ class Leaf:
 
 
 def leaves_of(
-    spec: type[BaseModel], under: str, words: Words, given: Mapping[str, Any], group: str = ""
+    spec: type[BaseModel],
+    under: str,
+    words: Words,
+    given: Mapping[str, Any],
+    group: str = "",
+    called: str = "",
 ) -> Iterator[Leaf]:
     """In the spec's order, without unions, whose members are asked one by one, and constants.
 
-    `given` is the spec with nothing said, for defaults that an outer part sets.
+    `given` is the spec with nothing said, for defaults that an outer part sets. What `words` does not
+    name is called as in the spec, after the part that it belongs to.
     """
     for name, info in spec.model_fields.items():
         place, form = f"{under}.{name}".lstrip("."), _form(info.annotation)
@@ -103,12 +109,11 @@ def leaves_of(
             continue
         if isinstance(form, type) and issubclass(form, BaseModel):
             optional = NoneType in get_args(info.annotation)
-            yield from leaves_of(
-                form, place, words, given.get(name) or {}, place if optional else group
-            )
+            inner, outer = given.get(name) or {}, place if optional else group
+            yield from leaves_of(form, place, words, inner, outer, f"{called}{name} ")
             continue
         value = given.get(name, None if info.is_required() else info.get_default())
-        label, unit = words.get(place, (name.replace("_", " ").capitalize(), ""))
+        label, unit = words.get(place, (f"{called}{name}".replace("_", " ").capitalize(), ""))
         yield Leaf(place, info, label, unit, text_of(value), group)
 
 

@@ -9,7 +9,7 @@ from alloyworks.errors import FieldError
 from alloyworks.web import choices
 from alloyworks.web.choices import Group
 from alloyworks.web.forms.fields import Faults, Field
-from alloyworks.web.forms.fitting import unfit_for_training
+from alloyworks.web.forms.fitting import unfit_for_scoring, unfit_for_training
 from alloyworks.web.forms.leaves import Leaf
 from alloyworks.web.forms.train_parts import (
     COMMON,
@@ -98,6 +98,8 @@ class Drawing:
         objective = self._form.method(OBJECTIVE)
 
         def refusal(found: Dataset) -> str:
+            if leaf.place.startswith("forgetting."):
+                return unfit_for_scoring(found)
             return unfit_for_training(found, objective)
 
         chosen = self._form.values.get(leaf.place, "")

@@ -46,6 +46,10 @@ WORDS: Words = {
     "evaluation.share": ("Held out", "of examples"),
     "evaluation.every": ("Evaluate every", "steps"),
     "evaluation.patience": ("Patience", "evaluations"),
+    "forgetting.dataset": ("Watch for forgetting", ""),
+    "forgetting.rows": ("Rows of forgetting", "rows"),
+    "forgetting.keep": ("Keep of what is learned", ""),
+    "forgetting.method": ("Way back to the base", ""),
     "checkpoint_minutes": ("Checkpoint every", "minutes"),
 }
 """Labels and units of the fields that are not called as in the spec."""
@@ -67,6 +71,8 @@ SHOWN = frozenset({
     "max_length", "evaluation.share", "evaluation.patience",
 })  # fmt: skip
 """All others are advanced settings; Spectrum's modules by name are not."""
+SETTLED = {"save"}
+"""A version on a platform is a whole model: there is nothing to choose."""
 
 
 @dataclass(frozen=True)
@@ -101,5 +107,6 @@ def _union(place: str, union: Any) -> Union:
 
 _UNSAID = TrainSpec(model="-", dataset="-").model_dump(mode="json")
 UNIONS = (_union(OBJECTIVE, AnyObjective), _union(TUNING, AnyTuning))
-COMMON = tuple(leaves_of(TrainSpec, "", WORDS, _UNSAID | {"model": "", "dataset": ""}))
+_ALL = leaves_of(TrainSpec, "", WORDS, _UNSAID | {"model": "", "dataset": ""})
+COMMON = tuple(leaf for leaf in _ALL if leaf.place not in SETTLED)
 """Whatever is learned, and however."""

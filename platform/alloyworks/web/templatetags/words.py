@@ -91,6 +91,11 @@ def short(count: int | None) -> str:
 
 
 @register.filter
+def ends(words: str, end: str) -> bool:
+    return words.endswith(end)
+
+
+@register.filter
 def cited(words: str) -> SafeString:
     """With links to the papers that are named by their number of arXiv."""
     link = r'<a href="https://arxiv.org/abs/\1" target="_blank" rel="noopener noreferrer">\g<0></a>'

@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from alloyengine.checkpoint import Checkpoint, write
-from alloyengine.checkpoint.delta import WEIGHTS, apply_delta, make_delta
+from alloyengine.checkpoint.delta import apply_delta, make_delta
+from alloyengine.checkpoint.delta_record import WEIGHTS
 from alloyengine.checkpoint.digest import file_digest
 from alloyengine.cli import delta as commands
 from alloyengine.errors import InputError, Stopped

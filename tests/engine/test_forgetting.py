@@ -24,7 +24,7 @@ from alloyengine.train.run import run
 from alloyengine.train.way_back import Found, Point, places, search
 from tests.engine.tiny import tiny_llama, tiny_tensors
 
-HOW = Forgetting(dataset="general")
+HOW = Forgetting(dataset="general", keep=0.95)
 TASK = [{"prompt": f"Symbol of {n}?", "completion": n[:2]} for n in map(str, range(100, 130))]
 GENERAL = [{"text": f"The capital of France is Paris, {n} times."} for n in range(12)]
 

@@ -15,12 +15,12 @@ def make_delta(
     out: Annotated[Path, typer.Argument(help="New folder for the delta")],
 ) -> None:
     """Keep only the tensors in which a tuned model differs from its base."""
-    from alloyengine.checkpoint.delta import WEIGHTS
     from alloyengine.checkpoint.delta import make_delta as make
+    from alloyengine.checkpoint.delta_record import WEIGHTS
 
     with ConsoleReporter() as report:
-        places = [locate(name, Path(), report) for name in (base, tuned)]
-        changed = make(*places, out, report)
+        origin, model = (locate(name, Path(), report) for name in (base, tuned))
+        changed = make(origin, model, out, report)
         size = (out / WEIGHTS).stat().st_size
         report.log(f"{len(changed)} tensors differ, {size / 1e6:,.1f} MB. The delta is in {out}.")
 

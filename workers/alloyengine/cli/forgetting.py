@@ -29,7 +29,7 @@ def forgetting(
     ] = None,
     keep: Annotated[
         float, typer.Option(help="Share of what was learned that must be kept, 0 to 1")
-    ] = 0.95,
+    ] = 0.99,
     method: Annotated[
         Literal["linear", "slerp"], typer.Option(help="The way between them: a line, or an arc")
     ] = "linear",
@@ -37,7 +37,7 @@ def forgetting(
 ) -> None:
     """Measure what a tuned model forgot, and merge it back towards its base."""
     if not 0 < keep <= 1:
-        raise InputError("keep", f"--keep {keep:g} is no share.", "Give one such as 0.95.")
+        raise InputError("keep", f"--keep {keep:g} is no share.", "Give one such as 0.99.")
     from alloyengine.checkpoint import check_new
     from alloyengine.train.forgetting import loss_on, measure, merge_back, read_some
     from alloyengine.train.forgetting_page import sentence

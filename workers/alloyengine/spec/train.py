@@ -26,7 +26,7 @@ class Forgetting(Spec):
 
     dataset: Reference = Field(description="General text or conversations that are not learned")
     rows: int = Field(200, ge=1, le=100_000, description="Scored of these, and of the task")
-    keep: float = Field(0.95, gt=0, le=1, description="Share of what was learned that must be kept")
+    keep: float = Field(0.99, gt=0, le=1, description="Share of what was learned that must be kept")
     method: Literal["linear", "slerp"] = Field(
         "linear", description="The way between base and result: a line, or an arc"
     )

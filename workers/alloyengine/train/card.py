@@ -135,9 +135,9 @@ def _numbers(made: Made) -> str:
     evaluations = made.curve.evaluations(steps)
     places = sorted(evaluations.keys() & losses.keys() or losses.keys())
     if not evaluations:
-        rows = [(f"{step:g}", f"{losses[step]:.4f}") for step in _spread(places)]
+        rows = [(f"{step:.0f}", f"{losses[step]:.4f}") for step in _spread(places)]
         return table(rows, ("Step", "Loss"))
-    both = [(f"{s:g}", f"{losses[s]:.4f}", f"{evaluations[int(s)]:.4f}") for s in _spread(places)]
+    both = [(f"{s:.0f}", f"{losses[s]:.4f}", f"{evaluations[s]:.4f}") for s in _spread(places)]
     return table(both, ("Step", "Loss", "Evaluation loss"))
 
 

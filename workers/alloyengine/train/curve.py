@@ -25,11 +25,11 @@ class Curve:
         for name, step, value, seconds in _read(file) if file else ():
             self._heard[name, step] = (value, seconds)
 
-    def losses(self, steps: int) -> dict[int, float]:
+    def losses(self, steps: int) -> dict[float, float]:
         """By step, up to `steps`."""
         return self._values(_LOSS, steps)
 
-    def evaluations(self, steps: int) -> dict[int, float]:
+    def evaluations(self, steps: int) -> dict[float, float]:
         return self._values(EVALUATION, steps)
 
     def seconds(self, steps: int) -> float:
@@ -63,9 +63,9 @@ class Curve:
                 # A line before this one may have been cut short by a kill, and lack its end.
                 file.write("\n" + json.dumps([name, step, value, seconds]))
 
-    def _values(self, wanted: str, steps: int) -> dict[int, float]:
+    def _values(self, wanted: str, steps: int) -> dict[float, float]:
         found = {
-            step: value
+            float(step): value
             for (name, step), (value, _) in self._heard.items()
             if name == wanted and step <= steps
         }

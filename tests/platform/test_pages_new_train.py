@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 
 from alloyengine.spec.train import TrainSpec
 from alloyworks.accounts.principal import Principal
-from alloyworks.catalog import examples
-from alloyworks.catalog.examples import Example, Piece
 from alloyworks.jobs import submission
 from alloyworks.web.forms.leaves import Leaf
 from alloyworks.web.forms.names import nested
@@ -89,23 +87,22 @@ def test_every_spec_survives_the_form(spec: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("form", "changes"),
     [
-        {"objective": {"method": "dpo", "beta": 0.3, "loss": "ipo", "sft_weight": 0.2}},
-        {"tuning": {"method": "lora", "rank": 4, "modules": ["q_proj", "v_proj"]}},
-        {"tuning": {"method": "spectrum", "modules": [r"layers\.0\..*"], "score": "mp"}},
-        {"tuning": {"method": "spectrum", "budget_gb": 6.5, "train_embeddings": False}},
-        {"tuning": "qlora", "objective": "cpt", "evaluation": {"share": 0.1, "patience": 3}},
-        {"gradient_checkpointing": True, "schedule": "cosine", "max_gradient": 0.123456789},
+        ("preference", {"objective": {"method": "dpo", "beta": 0.3, "loss": "ipo"}}),
+        ("chat", {"tuning": {"method": "lora", "rank": 4, "modules": ["q_proj", "v_proj"]}}),
+        ("chat", {"tuning": {"method": "spectrum", "modules": [r"layers\.0\..*"], "score": "mp"}}),
+        ("chat", {"tuning": {"method": "spectrum", "budget_gb": 6.5, "train_embeddings": False}}),
+        ("text", {"tuning": "qlora", "objective": "cpt", "evaluation": {"share": 0.1, "patience": 3}}),
+        ("chat", {"gradient_checkpointing": True, "schedule": "cosine", "max_gradient": 0.123456789}),
     ],
-)
+)  # fmt: skip
 def test_a_clone_sent_off_unchanged_is_the_same_job(
-    world: World, browser: Client, changes: dict[str, Any]
+    world: World, browser: Client, form: str, changes: dict[str, Any]
 ) -> None:
     with world.scope():
-        if changes.get("objective", {}) and "dpo" in str(changes["objective"]):
-            changes = changes | {"dataset": str(world.dataset("preference", name="pairs").id)}
-        source = submission.submit(world.owner, world.train(**changes))
+        dataset = str(world.dataset(form, name="rows").id)
+        source = submission.submit(world.owner, world.train(dataset=dataset, **changes))
     fields = shown(browser, f"/jobs/new/train/?from={source.id}")
     with world.scope():
         assert made(browser, "train", fields).spec == source.spec
@@ -246,68 +243,3 @@ def test_what_a_blank_means_is_said_in_the_field() -> None:
     alpha = next(leaf for leaf in UNIONS[1].leaves["lora"] if leaf.place == "tuning.alpha")
 
     assert alpha.told == ("Strength. From above 0", "twice the rank")
-
-
-class TestExamples:
-    def look(self, browser: Client, fields: Fields) -> tuple[int, str]:
-        answer = browser.post("/jobs/new/train/", fields | {"do": "examples"})
-        return answer.status_code, answer.content.decode()
-
-    def test_what_is_learned_is_marked_and_nothing_of_it_is_taken_for_markup(
-        self, world: World, browser: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def shown_of(*asked: Any) -> list[Example]:
-            assert asked[1:] == (world.chats.id, world.base.id, "sft", 64)
-            given = piece("</div><script>alert(1)</script>")
-            cut = piece("<b>", cut=True, more=1234)
-            pieces = [given, piece("<img src=x>", trained=True), cut]
-            return [Example(title="<i>", pieces=pieces, tokens=9, trained=3, cut=1, alarm="")]
-
-        monkeypatch.setattr(examples, "examples", shown_of)
-        status, page = self.look(browser, train_fields(world, max_length="64"))
-
-        assert status == 200 and "<script>alert" not in page and "<img src=x" not in page
-        assert "<mark>&lt;img src=x&gt;</mark>" in page
-        assert "<del>&lt;b&gt;<em> … 1,234 more characters</em></del>" in page
-        assert "Nothing would be learned" not in page
-
-    def test_it_alarms_when_nothing_is_trained(
-        self, world: World, browser: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        silent = Example(
-            title="row 1", pieces=[piece("a")], tokens=1, trained=0, cut=0, alarm="None."
-        )
-        monkeypatch.setattr(examples, "examples", lambda *_: [silent])
-
-        assert "Nothing would be learned" in self.look(browser, train_fields(world))[1]
-
-    @pytest.mark.parametrize(
-        ("changes", "words"),
-        [
-            ({"model": ""}, "No model is chosen."),
-            ({"model": "job:x"}, "still being made"),
-            ({"max_length": "many"}, "'many' is no number of tokens."),
-            ({"objective.method": "magic"}, "There is no objective 'magic'."),
-        ],
-    )
-    def test_why_there_is_nothing_to_see_is_said(
-        self, world: World, browser: Client, changes: dict[str, str], words: str
-    ) -> None:
-        status, page = self.look(browser, train_fields(world, **changes))
-
-        assert status == 422 and words in unescape(page)
-
-    @pytest.mark.parametrize("place", ["model", "dataset"])
-    def test_anothers_model_or_dataset_is_not_there(
-        self, world: World, charlie: Principal, browser: Client, place: str
-    ) -> None:
-        theirs = World(charlie)
-        key = theirs.tuned.id if place == "model" else theirs.chats.id
-
-        status, page = self.look(browser, train_fields(world, **{place: str(key)}))
-
-        assert status == 404 and f"There is no {place} {key}." in page
-
-
-def piece(text: str, trained: bool = False, cut: bool = False, more: int = 0) -> Piece:
-    return Piece(text=text, more=more, trained=trained, cut=cut)

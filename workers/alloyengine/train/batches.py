@@ -49,11 +49,13 @@ def batches(
         yield from _epoch(items, size, random.Random(f"{seed}/{epoch}"), length)  # noqa: S311
 
 
-def parts(batch: Sequence[Example], pad: int, share: bool = True) -> Iterator[Part]:
-    """The batch as tensors, in as few parts as memory allows."""
+def parts(
+    batch: Sequence[Example], pad: int, share: bool = True, most: int = PART_TOKENS
+) -> Iterator[Part]:
+    """The batch as tensors, in as few parts as `most` tokens at once allow."""
     ranked = sorted((_needed(example) for example in batch), key=lambda row: len(row.tokens))
     while ranked:
-        rows = max(1, PART_TOKENS // len(ranked[-1].tokens))
+        rows = max(1, most // len(ranked[-1].tokens))
         yield _tensors(ranked[-rows:], pad, share)
         ranked = ranked[:-rows]
 

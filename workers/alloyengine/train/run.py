@@ -16,6 +16,8 @@ from alloyengine.train.curve import NAME as CURVE
 from alloyengine.train.curve import Curve
 from alloyengine.train.deliver import complete, draft
 from alloyengine.train.evaluation import Evaluator, hold_out
+from alloyengine.train.foresee import Room, check_room, foresee, sizes_of
+from alloyengine.train.logits import looks_back
 from alloyengine.train.look_back import LookBack
 from alloyengine.train.loop import Place, fit
 from alloyengine.train.machine import make_ready
@@ -41,6 +43,8 @@ def run(
     check_new(out)
     make_ready()
     torch.manual_seed(spec.seed)
+    room, sizes = Room.now(), sizes_of(spec, inputs)
+    check_room(spec, inputs, sizes, room)
     model, tokenizer = open_to_train(base, spec)
     objective = objective_of(spec, inputs, tokenizer, report)
     objective.prepare(model)
@@ -51,6 +55,8 @@ def run(
             "evaluation.share holds out every example.",
             "Lower it, or give more data.",
         )
+    share = looks_back(model) and not spec.gradient_checkpointing
+    foresee(spec, inputs, sizes, room, objective, share, report)
     look_back = LookBack.prepared(spec, inputs, model, objective, held, report)
     tuned = tune(model, spec, base, report)
     if spec.gradient_checkpointing:

@@ -6,6 +6,8 @@ from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
+from alloyengine.train.batches import Part
+
 Item = TypeVar("Item")
 
 
@@ -21,6 +23,7 @@ class Objective(Protocol[Item]):
     """Data to learn from, and the loss of some of it."""
 
     items: Sequence[Item]  # all there are; a batch holds some of them
+    most: int  # tokens at once, padding included
 
     def prepare(self, model: Any) -> None:
         """Once, with all items still there and the model still the base."""
@@ -32,6 +35,10 @@ class Objective(Protocol[Item]):
 
     def count(self, batch: Sequence[Item]) -> int:
         """What the loss of a batch is a mean over."""
+        ...
+
+    def layout(self, batch: Sequence[Item], share: bool) -> Iterator[Part]:
+        """The tensors of a batch, part by part; `share`: the model may see common beginnings once."""
         ...
 
     def losses(self, model: Any, batch: Sequence[Item]) -> Iterator[Loss]:

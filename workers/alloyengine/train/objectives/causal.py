@@ -10,7 +10,7 @@ from alloyengine.errors import InputError
 from alloyengine.report import Reporter
 from alloyengine.spec.objective import Cpt
 from alloyengine.spec.train import TrainSpec
-from alloyengine.train.batches import learned, parts
+from alloyengine.train.batches import PART_TOKENS, Part, learned, parts
 from alloyengine.train.data import read_rows
 from alloyengine.train.encode import Example, encode
 from alloyengine.train.head import plain_head
@@ -24,6 +24,7 @@ class Causal:
     """`Objective` of examples, whose tokens count alike."""
 
     items: Sequence[Example]
+    most: int = PART_TOKENS
     head: Any = None  # the model's, if its logits need not all be there at once
 
     def prepare(self, model: Any) -> None:
@@ -35,8 +36,11 @@ class Causal:
     def count(self, batch: Sequence[Example]) -> int:
         return learned(batch)
 
+    def layout(self, batch: Sequence[Example], share: bool) -> Iterator[Part]:
+        return parts(batch, pad=0, share=share, most=self.most)
+
     def losses(self, model: Any, batch: Sequence[Example]) -> Iterator[Loss]:
-        for part in parts(batch, pad=0, share=looks_back(model)):
+        for part in self.layout(batch, looks_back(model)):
             yield Loss(learned_loss(model, part, self.head))
 
 

@@ -16,7 +16,7 @@ from alloyengine.loading import is_fast, open_model
 from alloyengine.report import Reporter
 from alloyengine.spec.objective import Distill
 from alloyengine.spec.train import TrainSpec
-from alloyengine.train.batches import learned, parts
+from alloyengine.train.batches import PART_TOKENS, Part, learned, parts
 from alloyengine.train.data import read_rows
 from alloyengine.train.encode import IGNORED, Example, encode
 from alloyengine.train.logits import learned_logits, looks_back, token_losses
@@ -30,6 +30,7 @@ class Distillation:
     items: Sequence[Example]
     how: Distill
     teacher: Any
+    most: int = PART_TOKENS
 
     def prepare(self, model: Any) -> None:
         """The two must speak of the same tokens, and of hidden states of one width."""
@@ -48,10 +49,13 @@ class Distillation:
     def count(self, batch: Sequence[Example]) -> int:
         return learned(batch)
 
+    def layout(self, batch: Sequence[Example], share: bool) -> Iterator[Part]:
+        return parts(batch, pad=0, share=share, most=self.most)
+
     def losses(self, model: Any, batch: Sequence[Example]) -> Iterator[Loss]:
         share = looks_back(model) and looks_back(self.teacher) and not self.how.hidden_weight
         states = {"output_hidden_states": True} if self.how.hidden_weight else {}
-        for part in parts(batch, pad=0, share=share):
+        for part in self.layout(batch, share):
             with torch.no_grad():
                 taught, _ = learned_logits(self.teacher, part, **states)
             said, wanted = learned_logits(model, part, **states)

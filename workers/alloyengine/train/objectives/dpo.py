@@ -4,7 +4,7 @@ The reference is the base model itself. What it thinks of each answer is asked o
 step: no second copy of it is needed, and no second pass later.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from alloyengine.errors import InputError
 from alloyengine.report import Reporter
 from alloyengine.spec.objective import Dpo
 from alloyengine.spec.train import TrainSpec
-from alloyengine.train.batches import PART_TOKENS, learned, stacked
+from alloyengine.train.batches import PART_TOKENS, Part, learned, stacked
 from alloyengine.train.encode import Example
 from alloyengine.train.logits import learned_logits, looks_back, token_losses
 from alloyengine.train.objectives.base import Loss
@@ -46,12 +46,13 @@ class Preference:
     items: Sequence[Pair]
     how: Dpo
     report: Reporter
+    most: int = PART_TOKENS
     reference: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def prepare(self, model: Any) -> None:
         """The base's log probabilities of both answers of every pair."""
         done = 0
-        for pairs in _parts(sorted(self.items, key=lambda pair: pair.longest)):
+        for pairs in self._parts(self.items):
             self.report.progress(PHASE, done, len(self.items))
             with torch.no_grad():
                 chosen, rejected = _likelihoods(model, pairs)
@@ -66,8 +67,12 @@ class Preference:
     def count(self, batch: Sequence[Pair]) -> int:
         return len(batch)
 
+    def layout(self, batch: Sequence[Pair], share: bool) -> Iterator[Part]:
+        for pairs in self._parts(batch):
+            yield stacked(_both(pairs), pad=0, share=share)
+
     def losses(self, model: Any, batch: Sequence[Pair]) -> Iterator[Loss]:
-        for pairs in _parts(sorted(batch, key=lambda pair: pair.longest)):
+        for pairs in self._parts(batch):
             chosen, rejected = _likelihoods(model, pairs)
             base = torch.tensor([self.reference[pair.number] for pair in pairs])
             base = base.to(chosen.device)
@@ -80,6 +85,14 @@ class Preference:
             yield Loss(
                 total, {"preferred": float((margin > 0).sum()), "margin": float(margin.sum())}
             )
+
+    def _parts(self, pairs: Iterable[Pair]) -> Iterator[Sequence[Pair]]:
+        """As many at once as memory allows, the longest first."""
+        rest = sorted(pairs, key=lambda pair: pair.longest)
+        while rest:
+            count = max(1, self.most // (2 * rest[-1].longest))
+            yield rest[-count:]
+            rest = rest[:-count]
 
 
 def preference_loss(advantage: Tensor, how: Dpo, lengths: Tensor) -> Tensor:
@@ -109,21 +122,16 @@ def dpo(
     return Preference(pairs, spec.objective, report)
 
 
-def _parts(pairs: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
-    """As many at once as memory allows, of pairs in the order of their length."""
-    rest = list(pairs)
-    while rest:
-        count = max(1, PART_TOKENS // (2 * rest[-1].longest))
-        yield rest[-count:]
-        rest = rest[:-count]
-
-
 def _likelihoods(model: Any, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor]:
     """Log probabilities of the chosen and of the rejected answers, [pairs] each."""
-    both = [*(pair.chosen for pair in pairs), *(pair.rejected for pair in pairs)]
-    answer, wanted = learned_logits(model, stacked(both, pad=0, share=looks_back(model)))
+    part = stacked(_both(pairs), pad=0, share=looks_back(model))
+    answer, wanted = learned_logits(model, part)
     chosen, rejected = -token_losses(answer.logits, wanted).sum(dim=1).reshape(2, -1)
     return chosen, rejected
+
+
+def _both(pairs: Sequence[Pair]) -> list[Example]:
+    return [*(pair.chosen for pair in pairs), *(pair.rejected for pair in pairs)]
 
 
 def _lengths(pairs: Sequence[Pair]) -> Tensor:

@@ -53,7 +53,7 @@ class _SummedLoss(torch.autograd.Function):
     """Loss and gradients in one go; `backward` only scales what `forward` has found."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         states: Tensor,
         weight: Tensor,
@@ -81,7 +81,7 @@ class _SummedLoss(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, given: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, given: Tensor) -> Any:
         found = [
             gradient.mul_(given).to(dtype) if gradient is not None else None
             for gradient, dtype in zip(ctx.saved_tensors, ctx.types, strict=True)

@@ -95,7 +95,7 @@ def memory_of(
 
 def token_bytes(spec: TrainSpec, sizes: Sizes) -> float:
     """Kept of one token for the backward pass."""
-    kept = _kept(spec, sizes)
+    kept: float = _kept(spec, sizes)
     if spec.gradient_checkpointing and sizes.layers:
         kept = sizes.layers * sizes.width + kept / sizes.layers
     return kept * (2.6 if is_fast("bfloat16") else 4)

@@ -142,6 +142,16 @@ class TestPage:
         assert "about 2 min left" in page
         assert "Attempt 1 runs." in page
 
+    def test_what_it_will_take_is_told(self, world: World, browser: Client) -> None:
+        estimate = {"seconds": 754.2, "steps": 120, "peak": 2_840_000_000}
+        with world.scope():
+            job = world.job(state=JobState.RUNNING, reports={"estimate": estimate})
+
+        page = page_of(browser, job)
+
+        assert "about 12 min 34 s" in page
+        assert "120 steps, 2.84 GB of memory" in page
+
     def test_a_failed_attempt_says_why_and_what_to_do(self, world: World, browser: Client) -> None:
         failure = {
             "code": "x", "fault": "user", "message": "The loss became nan.",

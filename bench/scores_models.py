@@ -46,7 +46,10 @@ def training(task: str) -> TrainSpec:
 
 def digest(spec: TrainSpec, learned: Sequence[data.Row]) -> str:
     """Eight hexadecimal digits."""
-    known = json.dumps([spec.model_dump(mode="json"), learned], sort_keys=True)
+    # What is left at its default is not of the name: new fields of a spec make no other training.
+    known = json.dumps(
+        [spec.model_dump(mode="json", exclude_defaults=True), learned], sort_keys=True
+    )
     return hashlib.sha256(known.encode()).hexdigest()[:8]
 
 

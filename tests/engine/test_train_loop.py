@@ -33,7 +33,7 @@ def backward(model: Any, batch: list[Example]) -> float:
 def fit(model: Any, weights: dict[str, Any], steps: int, report: Silent) -> Fitted:
     """Of the batch alone."""
     spec = SPEC.model_copy(update={"max_steps": steps, "batch_size": len(BATCH), "epochs": 100})
-    return loop.fit(Causal(BATCH), Tuned(model, weights, lambda out: None), spec, report)
+    return loop.fit(Causal(BATCH), Tuned(model, weights, lambda out, weights: None), spec, report)
 
 
 class Watching(Silent):

@@ -1,9 +1,13 @@
 """`alloy train`: one training job on this machine."""
 
+import os
 import signal
+import sys
+import time
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -11,8 +15,14 @@ from rich.table import Column, Table
 
 from alloyengine.cli.console import ConsoleReporter
 from alloyengine.cli.specs import read_spec
-from alloyengine.errors import InputError, Stopped
+from alloyengine.errors import EngineError, InputError, Stopped
+from alloyengine.report import Silent
 from alloyengine.spec.train import TrainSpec
+
+if TYPE_CHECKING:
+    from alloyengine.train.parallel import World
+
+_AFTER = 1.0  # seconds
 
 
 def train(
@@ -29,22 +39,79 @@ def train(
     read, inputs = read_spec(TrainSpec, spec)
     if dry_run:
         _foresee(read, inputs, price)
-    elif out is not None:
-        _train(read, inputs, out)
-    else:
+    elif out is None:
         raise InputError(
             "out_missing", "OUT: a folder for the trained model is needed.", "Or ask for --dry-run."
         )
+    elif int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        _take_part(read, inputs, out)
+    elif read.resources.processes > 1:
+        _start(read, spec, out)
+    else:
+        _train(read, inputs, out)
 
 
-def _train(read: TrainSpec, inputs: dict[str, Path], out: Path) -> None:
+class _Follower(Silent):
+    """What the first process says, the others need not: they only hear orders."""
+
+    def __init__(self) -> None:
+        self._stopping = False
+
+    def stop(self) -> None:
+        self._stopping = True
+
+    def stopping(self) -> bool:
+        return self._stopping
+
+
+def _start(read: TrainSpec, spec: Path, out: Path) -> None:
+    """The processes of a run on this machine."""
+    from alloyengine.train.parallel.launch import launch
+    from alloyengine.train.parallel.world import check_machine
+
+    if read.resources.nodes > 1:
+        raise InputError(
+            "resources_nodes",
+            f"resources.nodes = {read.resources.nodes}: one machine can't start the others.",
+            "Run on each: torchrun --nnodes … --nproc-per-node … --no-python alloy train SPEC OUT.",
+        )
+    check_machine(read)
+    program = "from alloyengine.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "train", str(spec), str(out)]
+    if status := launch(command, read.resources.gpus):
+        sys.exit(status)
+
+
+def _take_part(read: TrainSpec, inputs: dict[str, Path], out: Path) -> None:
+    """As one of the processes that share a run. What ends them all is said once."""
+    from alloyengine.train.parallel import joined, speaks_first
+    from alloyengine.train.parallel.launch import die_with_parent
+
+    die_with_parent()
+    try:
+        with joined() as world:
+            _train(read, inputs, out, world)
+    except Exception as error:
+        if not isinstance(error, EngineError):
+            time.sleep(_AFTER)  # another may have been killed, which is then what is said
+        if speaks_first():
+            raise
+        sys.exit(2 if isinstance(error, InputError) else 1)
+
+
+def _train(
+    read: TrainSpec, inputs: dict[str, Path], out: Path, world: "World | None" = None
+) -> None:
+    from alloyengine.train.parallel import ALONE
     from alloyengine.train.run import run
 
-    with ConsoleReporter() as report:
+    world = world or ALONE
+    with ConsoleReporter() if world.leads else nullcontext(_Follower()) as report:
         for order in (signal.SIGTERM, signal.SIGINT):
             signal.signal(order, partial(_stop, report))
         try:
-            result = run(read, inputs, out, report, out.with_name(f"{out.name}.checkpoints"))
+            kept = out.with_name(f"{out.name}.checkpoints")
+            result = run(read, inputs, out, report, kept, world)
         except Stopped as stopped:
             raise Stopped("stopped", f"{stopped} Run the same command again to go on.") from None
         report.log(
@@ -71,7 +138,7 @@ def _foresee(spec: TrainSpec, inputs: dict[str, Path], price: float | None) -> N
         console.print(f"Cost: {found.seconds / 3600 * price:.2f}")
 
 
-def _stop(report: ConsoleReporter, number: int, _frame: object) -> None:
+def _stop(report: ConsoleReporter | _Follower, number: int, _frame: object) -> None:
     """Once: after this step, with a checkpoint. Twice: now."""
     if report.stopping():
         raise KeyboardInterrupt

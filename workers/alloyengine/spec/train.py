@@ -6,6 +6,7 @@ from pydantic import Field
 
 from alloyengine.spec.base import InputRef, Reference, Spec
 from alloyengine.spec.objective import Objective, Sft
+from alloyengine.spec.resources import Resources
 from alloyengine.spec.tuning import SpectrumTuning, Tuning
 
 
@@ -71,6 +72,9 @@ class TrainSpec(Spec):
     )
     save: Literal["model", "delta"] = Field(
         "model", description="The whole model, or only the tensors that differ from the base"
+    )
+    resources: Resources = Field(
+        default_factory=Resources, description="The GPUs that share the run"
     )
     checkpoint_minutes: float = Field(10, gt=0, description="How much work may be lost")
     seed: int = Field(

@@ -11,7 +11,9 @@ from safetensors.torch import load_file, save_file
 from alloyengine.report import Reporter
 from alloyengine.spec.train import Evaluation, TrainSpec
 from alloyengine.train.objectives import Objective
-from alloyengine.train.state import State
+from alloyengine.train.parallel import ALONE, World
+from alloyengine.train.share import losses_of
+from alloyengine.train.state import State, fill
 from alloyengine.train.tune import Tuned
 
 METRIC = "evaluation_loss"
@@ -32,7 +34,7 @@ class Evaluator:
         return step % every == 0 or step == steps
 
     def evaluate(self, state: State, report: Reporter) -> State:
-        loss = mean_loss(self.objective, self.tuned.model, self.held)
+        loss = mean_loss(self.objective, self.tuned.model, self.held, self.tuned.world)
         report.metric(METRIC, state.step, loss)
         if state.best_evaluation is not None and loss >= state.best_evaluation:
             return replace(state, since_best=state.since_best + 1)
@@ -44,34 +46,36 @@ class Evaluator:
 
     def bring_back_the_best(self, state: State, report: Reporter) -> None:
         if state.since_best and self.best.exists():
-            kept = load_file(self.best)
-            with torch.no_grad():
-                for name, weight in self.tuned.trained.items():
-                    weight.copy_(kept[name])
+            fill(self.tuned.trained, load_file(self.best))
             report.log(
                 f"The weights of the best evaluation (loss {state.best_evaluation:.4f}) are kept."
             )
 
     def _keep(self) -> None:
         """Written beside and renamed, so that it is whole or not there."""
+        weights = self.tuned.whole()
+        if not self.tuned.world.leads:
+            return
         self.best.parent.mkdir(parents=True, exist_ok=True)
         draft = self.best.with_suffix(".partial")
-        weights = {n: w.detach().cpu().contiguous() for n, w in self.tuned.trained.items()}
         save_file(weights, draft)
         draft.rename(self.best)
 
 
-def mean_loss(objective: Objective[Any], model: Any, items: Sequence[Any]) -> float:
+def mean_loss(
+    objective: Objective[Any], model: Any, items: Sequence[Any], world: World = ALONE
+) -> float:
     """Of all items, as the objective counts them; nothing is learned."""
     total, count = 0.0, 0
     model.eval()
     with torch.no_grad():
         for start in range(0, len(items), _BATCH):
             batch = items[start : start + _BATCH]
-            total += sum(part.total.item() for part in objective.losses(model, batch))
+            losses = losses_of(objective, model, batch, world)
+            total += sum(weight * part.total.item() for part, weight in losses)
             count += objective.count(batch)
     model.train()
-    return total / count
+    return world.sums({METRIC: total})[METRIC] / count
 
 
 def hold_out(spec: TrainSpec, items: Sequence[Any]) -> tuple[list[Any], list[Any]]:

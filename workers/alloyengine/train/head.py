@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alloyengine.train.parallel.shard import is_sharded
+
 _BYTES = 1 << 26  # of logits at once
 _TRIED = 8  # tokens
 _CLOSE = 1e-3  # of the largest logit
@@ -17,12 +19,12 @@ _CLOSE = 1e-3  # of the largest logit
 
 def plain_head(model: Any) -> torch.nn.Linear | None:
     """The output head of a model whose logits are its product with the last hidden states, and nothing
-    else; None of any other, such as one that caps or scales them.
+    else; None of any other, such as one that caps or scales them, and of a sharded one.
 
     No table of architectures: both ways are tried on a few tokens.
     """
     head = model.get_output_embeddings()
-    if type(head) is not torch.nn.Linear or model.base_model is model:
+    if type(head) is not torch.nn.Linear or model.base_model is model or is_sharded(model):
         return None
     tokens = torch.arange(_TRIED, device=model.device)[None]
     with torch.no_grad():

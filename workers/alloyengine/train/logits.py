@@ -1,5 +1,6 @@
 """A model's word on what follows each token of a part, where something is learned of it."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -8,8 +9,10 @@ from torch.nn.functional import cross_entropy
 
 from alloyengine.loading import is_fast
 from alloyengine.train.batches import Part
+from alloyengine.train.documents import documents_apart
 from alloyengine.train.encode import IGNORED
 from alloyengine.train.head import hidden_states, summed_loss
+from alloyengine.train.parallel.shard import is_sharded
 
 
 def learned_logits(model: Any, part: Part, **more: Any) -> tuple[Any, Tensor]:
@@ -20,7 +23,7 @@ def learned_logits(model: Any, part: Part, **more: Any) -> tuple[Any, Tensor]:
     """
     columns = (part.following != IGNORED).any(dim=0).nonzero().squeeze(1)
     wanted = part.following[:, columns].to(model.device)
-    with _autocast(model):
+    with _autocast(model), _apart(model, part):
         given = _given(model, part)
         answer = model(**given, logits_to_keep=columns.to(model.device), **more)
     return answer, wanted
@@ -34,7 +37,7 @@ def learned_loss(model: Any, part: Part, head: torch.nn.Linear | None) -> Tensor
         answer, wanted = learned_logits(model, part)
         return token_losses(answer.logits, wanted).sum()
     learned = part.following != IGNORED
-    with _autocast(model):
+    with _autocast(model), _apart(model, part):
         states = hidden_states(model, **_given(model, part))[learned.to(model.device)]
         return summed_loss(states, head, part.following[learned].to(model.device))
 
@@ -50,19 +53,26 @@ def token_losses(logits: Tensor, wanted: Tensor) -> Tensor:
 def looks_back(model: Any) -> bool:
     """Whether every layer attends to all that came before, as sharing a prefix takes for granted.
 
-    Sliding windows would cut the prefix off; layers with a state of their own keep none of it.
+    Sliding windows would cut the prefix off; layers with a state of their own keep none of it. A
+    sharded model is passed through once for each part, by every process alike.
     """
     config = model.config
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     windowed = getattr(config, "sliding_window", None) is not None
     attends = hasattr(config, "num_attention_heads") and model._supports_sdpa
     recomputes = any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
-    return attends and kinds == {"full_attention"} and not windowed and not recomputes
+    whole = not recomputes and not is_sharded(model)
+    return attends and kinds == {"full_attention"} and not windowed and whole
 
 
 def _autocast(model: Any) -> torch.autocast:
     kind = model.device.type
     return torch.autocast(kind, dtype=torch.bfloat16, enabled=is_fast("bfloat16"))
+
+
+def _apart(model: Any, part: Part) -> AbstractContextManager[bool]:
+    """Where activations are computed again later, the mask must tell documents apart."""
+    return documents_apart(model, part.positions if looks_back(model) else None)
 
 
 def _given(model: Any, part: Part) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.utils import clip_grad_norm_
 
 from alloyengine.errors import Stopped
 from alloyengine.report import Reporter
@@ -17,12 +18,16 @@ from alloyengine.train import state as states
 from alloyengine.train.batches import batches, steps_of
 from alloyengine.train.evaluation import Evaluator
 from alloyengine.train.objectives import Objective
+from alloyengine.train.parallel import ALONE, World
+from alloyengine.train.parallel.shard import full
 from alloyengine.train.schedule import rate
+from alloyengine.train.share import losses_of
 from alloyengine.train.state import State
 from alloyengine.train.tune import Tuned
 from alloyengine.train.watch import Watch
 
 PHASE = "Training"
+_LOSS = "loss"
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class _Run:
         evaluator: Evaluator | None,
     ) -> None:
         self._objective, self._tuned, self._spec, self._report = objective, tuned, spec, report
-        self._place, self._evaluator = place, evaluator
+        self._place, self._evaluator, self._world = place, evaluator, tuned.world
         self._weights = list(tuned.trained.values())
         self._optimiser = torch.optim.AdamW(
             self._weights, lr=spec.learning_rate, weight_decay=spec.weight_decay, fused=True
@@ -88,7 +93,8 @@ class _Run:
                 if self._evaluator.gives_up(state):
                     self._report.log(f"No better for {state.since_best} evaluations: ended early.")
                     break
-            if time.monotonic() - kept > self._spec.checkpoint_minutes * 60:
+            late = time.monotonic() - kept > self._spec.checkpoint_minutes * 60
+            if self._world.any(late):
                 self._keep(state)
                 kept = time.monotonic()
         if self._evaluator:
@@ -113,16 +119,15 @@ class _Run:
         yield from islice(zip(range(1, self._steps + 1), order, strict=False), done, None)
 
     def _heed(self, state: State) -> None:
-        if self._report.stopping():
+        if self._world.any(self._report.stopping()):
             self._keep(state)
             raise Stopped("stopped", f"Training was stopped before step {state.step + 1}.")
 
     def _keep(self, state: State) -> None:
         if self._place and state.step:
             found = replace(state, recent=self._watch.recent, best=self._watch.best)
-            states.save(
-                self._place.folder, self._place.of, found, self._tuned.trained, self._optimiser
-            )
+            place, trained = self._place, self._tuned.trained
+            states.save(place.folder, place.of, found, trained, self._optimiser, self._world)
 
     def _step(self, step: int, batch: Sequence[Any], state: State) -> State:
         begun = time.perf_counter()
@@ -130,13 +135,14 @@ class _Run:
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate
         self._optimiser.zero_grad(set_to_none=True)
-        loss, figures = backward(self._objective, self._tuned.model, batch)
-        norm = torch.nn.utils.clip_grad_norm_(self._weights, self._spec.max_gradient)
-        self._watch.look(step, loss, float(norm))
+        self._world.seed(self._spec.seed, step)
+        loss, figures = backward(self._objective, self._tuned.model, batch, self._world)
+        norm = float(full(clip_grad_norm_(self._weights, self._spec.max_gradient)))
+        self._watch.look(step, loss, norm)
         self._optimiser.step()
         size = sum(self._objective.tokens(item) for item in batch)
         speed = size / (time.perf_counter() - begun)
-        shown = {"loss": loss, "learning_rate": learning_rate, "gradient": float(norm), **figures}
+        shown = {_LOSS: loss, "learning_rate": learning_rate, "gradient": norm, **figures}
         for name, value in (shown | {"tokens_per_second": speed}).items():
             self._report.metric(name, step, value)
         self._report.progress(PHASE, step, self._steps)
@@ -144,17 +150,19 @@ class _Run:
 
 
 def backward(
-    objective: Objective[Any], model: Any, batch: Sequence[Any]
+    objective: Objective[Any], model: Any, batch: Sequence[Any], world: World = ALONE
 ) -> tuple[float, dict[str, float]]:
     """Adds the gradients of the batch's mean loss; returns that loss, and the means of what else was
-    said of it.
+    said of it: of the whole batch, in every process that shares it.
     """
     count = objective.count(batch)
-    total, figures = 0.0, defaultdict[str, float](float)
-    for part in objective.losses(model, batch):
-        loss = part.total / count
-        loss.backward()  # type: ignore[no-untyped-call]
-        total += loss.item()
+    sums = defaultdict[str, float](float)
+    for part, weight in losses_of(objective, model, batch, world):
+        loss = part.total * weight / count
+        # Sharded gradients are means over the processes, and must be sums.
+        (loss * world.size).backward()
+        sums[_LOSS] += loss.item()
         for name, value in part.figures.items():
-            figures[name] += value / count
-    return total, dict(figures)
+            sums[name] += value * weight / count
+    figures = world.sums(sums)
+    return figures.pop(_LOSS), figures

@@ -1,10 +1,12 @@
 """LoRA: small trained matrices beside frozen weights (Hu et al., arXiv 2106.09685), by peft."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from alloyengine.errors import InputError
 from alloyengine.report import Reporter
@@ -34,7 +36,9 @@ def adapt(model: Any, tuning: AdapterTuning, seed: int) -> Parameters:
     return trained
 
 
-def save_merged(model: Any, base: Path, out: Path, report: Reporter) -> None:
+def save_merged(
+    model: Any, weights: Mapping[str, Tensor], base: Path, out: Path, report: Reporter
+) -> None:
     """The base with the adapter merged into it, by the merge engine; every tensor in the base's type."""
     from alloyengine.merge.recipe import parse
     from alloyengine.merge.run import Options, run
@@ -42,7 +46,7 @@ def save_merged(model: Any, base: Path, out: Path, report: Reporter) -> None:
 
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         adapter = Path(folder) / "adapter"
-        _save_adapter(model, adapter)
+        _save_adapter(model, weights, adapter)
         recipe = parse("{merge_method: passthrough, models: [{model: base+adapter}]}")
         inputs = {"base": base, "adapter": adapter}
         run(MergeSpec(recipe=recipe), inputs, out, report, Options(signed=False))
@@ -84,13 +88,13 @@ def _config(tuning: AdapterTuning, kind: Any) -> Any:
     )
 
 
-def _save_adapter(model: Any, folder: Path) -> None:
+def _save_adapter(model: Any, weights: Mapping[str, Tensor], folder: Path) -> None:
     """As peft keeps them: numbers, and how to use them."""
     from peft import get_peft_model_state_dict
     from safetensors.torch import save_file
 
     folder.mkdir()
-    numbers = get_peft_model_state_dict(model, adapter_name=_NAME)
+    numbers = get_peft_model_state_dict(model, dict(weights), adapter_name=_NAME)
     prefixed = {f"base_model.model.{name}": tensor.contiguous() for name, tensor in numbers.items()}
     save_file(prefixed, folder / "adapter_model.safetensors", {"format": "pt"})
     model.peft_config[_NAME].save_pretrained(folder)

@@ -11,9 +11,7 @@ from alloyengine.report import Reporter
 PHASE = "Saving"
 
 
-def save(
-    base: Path, trained: Mapping[str, torch.nn.Parameter], out: Path, report: Reporter
-) -> None:
+def save(base: Path, trained: Mapping[str, torch.Tensor], out: Path, report: Reporter) -> None:
     """Every tensor in the base's type; what was frozen stays as it is in the base, bit for bit."""
     with Checkpoint.open(base) as model:
         layout = {name: model.info(name) for name in model.names}

@@ -5,7 +5,8 @@
 <folder>/step-000120/optimiser.safetensors    AdamW's means, and the random state
 
 A checkpoint is written beside and renamed when it is complete. Of data nothing is kept: the order of
-examples follows from the seed. No pickle: what is read here is but numbers.
+examples follows from the seed. No pickle: what is read here is but numbers. They are complete, however
+many processes share the run: it may go on with another number of them.
 """
 
 import json
@@ -24,13 +25,14 @@ from torch import Tensor
 
 from alloyengine.errors import InputError
 from alloyengine.spec.train import TrainSpec
+from alloyengine.train.parallel import ALONE, World, filled, whole
 
 KEPT = 2  # older ones are deleted
 _STATE, _WEIGHTS, _OPTIMISER = "state.json", "weights.safetensors", "optimiser.safetensors"
 _RANDOM = "random"
 _KEPT_OF_EACH = ("step", "exp_avg", "exp_avg_sq")
 # What may be another when a run goes on.
-_FREE = {"name", "checkpoint_minutes"}
+_FREE = {"name", "checkpoint_minutes", "resources"}
 
 Weights = Mapping[str, torch.nn.Parameter]
 
@@ -53,14 +55,28 @@ def identity(spec: TrainSpec, data: str) -> str:
     return sha256(json.dumps([told, data], sort_keys=True).encode()).hexdigest()
 
 
-def save(folder: Path, of: str, state: State, weights: Weights, optimiser: Any) -> Path:
-    """A checkpoint, complete or not at all."""
+def save(
+    folder: Path, of: str, state: State, weights: Weights, optimiser: Any, world: World = ALONE
+) -> None:
+    """A checkpoint, complete or not at all, written by the first process; all must ask."""
+    numbers, moments = whole(weights, world), _moments(weights, optimiser, world)
+    if world.leads:
+        _write(folder, of, state, numbers, moments | _random())
+
+
+def _write(
+    folder: Path,
+    of: str,
+    state: State,
+    weights: Mapping[str, Tensor],
+    rest: Mapping[str, Tensor],
+) -> None:
     place = folder / f"step-{state.step:06}"
     draft = place.with_suffix(".partial")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    save_file({name: _host(weight) for name, weight in weights.items()}, draft / _WEIGHTS)
-    save_file(_moments(weights, optimiser) | _random(), draft / _OPTIMISER)
+    save_file(dict(weights), draft / _WEIGHTS)
+    save_file(dict(rest), draft / _OPTIMISER)
     (draft / _STATE).write_text(
         json.dumps({"of": of, **asdict(state)}, allow_nan=False), encoding="utf-8"
     )
@@ -70,7 +86,6 @@ def save(folder: Path, of: str, state: State, weights: Weights, optimiser: Any) 
     draft.rename(place)
     for old in _all(folder)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
-    return place
 
 
 def load(folder: Path, of: str, weights: Weights, optimiser: Any) -> State | None:
@@ -87,7 +102,7 @@ def load(folder: Path, of: str, weights: Weights, optimiser: Any) -> State | Non
             f"The checkpoints in {folder.name} are of another spec or other data.",
             "Name another output folder, or delete them to begin anew.",
         )
-    _fill(weights, load_file(found[-1] / _WEIGHTS))
+    fill(weights, load_file(found[-1] / _WEIGHTS))
     kept = load_file(found[-1] / _OPTIMISER)
     _set_random(kept)
     _restore(weights, optimiser, kept)
@@ -106,34 +121,32 @@ def _all(folder: Path) -> list[Path]:
     return []
 
 
-def _host(weight: Tensor) -> Tensor:
-    return weight.detach().to("cpu", copy=False).contiguous()
-
-
-def _moments(weights: Weights, optimiser: Any) -> dict[str, Tensor]:
-    return {
-        f"{what}.{name}": _host(optimiser.state[weight][what])
+def _moments(weights: Weights, optimiser: Any, world: World) -> dict[str, Tensor]:
+    found = {
+        f"{what}.{name}": optimiser.state[weight][what]
         for name, weight in weights.items()
         if weight in optimiser.state
         for what in _KEPT_OF_EACH
     }
+    return whole(found, world)
 
 
 def _restore(weights: Weights, optimiser: Any, kept: Mapping[str, Tensor]) -> None:
     for name, weight in weights.items():
         if f"step.{name}" in kept:
-            optimiser.state[weight] = {
-                what: kept[f"{what}.{name}"].to(weight.device) for what in _KEPT_OF_EACH
-            }
+            step, *means = (kept[f"{what}.{name}"] for what in _KEPT_OF_EACH)
+            found = [step.to(weight.device), *(filled(weight, mean) for mean in means)]
+            optimiser.state[weight] = dict(zip(_KEPT_OF_EACH, found, strict=True))
 
 
-def _fill(weights: Weights, kept: Mapping[str, Tensor]) -> None:
+def fill(weights: Weights, kept: Mapping[str, Tensor]) -> None:
+    """Copies what was kept, complete, into weights that may be sharded."""
     if weights.keys() != kept.keys():
         name = min(weights.keys() ^ kept.keys())
         raise InputError("checkpoint_of_another", f"The checkpoint does not agree about {name!r}.")
     with torch.no_grad():
         for name, weight in weights.items():
-            weight.copy_(kept[name])
+            weight.copy_(filled(weight, kept[name]))
 
 
 def _random() -> dict[str, Tensor]:

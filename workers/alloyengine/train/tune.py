@@ -1,7 +1,7 @@
 """The model made ready for what a spec trains of it, and the result's way to a folder."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from alloyengine.report import Reporter
 from alloyengine.spec.train import TrainSpec
 from alloyengine.spec.tuning import AdapterTuning
 from alloyengine.train.freeze import Parameters, freeze
+from alloyengine.train.objectives import Objective
+from alloyengine.train.parallel import ALONE, World, shard, whole
 from alloyengine.train.save import save
 
 
@@ -18,11 +20,17 @@ from alloyengine.train.save import save
 class Tuned:
     model: Any
     trained: Parameters  # by name; all others are frozen
-    save: Callable[[Path], None]  # to a new folder, as a whole model
+    # Weights, complete, to a new folder, as a whole model.
+    save: Callable[[Path, Mapping[str, torch.Tensor]], None]
+    world: World = ALONE  # the processes that share it
 
     @property
     def size(self) -> int:
         return sum(weight.numel() for weight in self.trained.values())
+
+    def whole(self) -> dict[str, torch.Tensor]:
+        """The trained weights, complete, where they are written; all processes must ask."""
+        return whole(self.trained, self.world)
 
 
 def tune(model: Any, spec: TrainSpec, base: Path, report: Reporter) -> Tuned:
@@ -31,17 +39,36 @@ def tune(model: Any, spec: TrainSpec, base: Path, report: Reporter) -> Tuned:
         from alloyengine.train.lora import adapt, save_merged
 
         trained = adapt(model, spec.tuning, spec.seed)
-        return Tuned(model, trained, lambda out: save_merged(model, base, out, report))
+        return Tuned(
+            model, trained, lambda out, weights: save_merged(model, weights, base, out, report)
+        )
     trained = freeze(model, spec.tuning, base, report)
-    return Tuned(model, trained, lambda out: save(base, trained, out, report))
+    return Tuned(model, trained, lambda out, weights: save(base, weights, out, report))
 
 
-def open_to_train(path: Path, spec: TrainSpec) -> tuple[Any, Any]:
-    """Model and tokenizer. In float32: small updates would be lost in the rounding of bfloat16."""
+def spread(tuned: Tuned, objective: Objective[Any], held: Sequence[Any], world: World) -> Tuned:
+    """The model, tuned and still the base in what it says, shared by all processes; and the objective
+    made ready for it.
+    """
+    shard(tuned.model, world)
+    trained = {n: weight for n, weight in tuned.model.named_parameters() if n in tuned.trained}
+    objective.most = world.least(objective.most)
+    tuned.model.eval()
+    learned, objective.items = objective.items, [*objective.items, *held]
+    objective.prepare(tuned.model)
+    objective.items = learned
+    return replace(tuned, trained=trained, world=world)
+
+
+def open_to_train(path: Path, spec: TrainSpec, world: World = ALONE) -> tuple[Any, Any]:
+    """Model and tokenizer. In float32: small updates would be lost in the rounding of bfloat16. To be
+    shared it stays on the host: a GPU need not hold all of it.
+    """
     from alloyengine.loading import open_model
 
     if spec.tuning.method == "qlora":
         from alloyengine.train.lora import open_in_four_bits
 
         return open_in_four_bits(path)
-    return open_model(path, torch.float32)
+    where = {} if world.alone else {"device_map": {"": "cpu"}}
+    return open_model(path, torch.float32, **where)

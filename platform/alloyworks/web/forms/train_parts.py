@@ -71,8 +71,8 @@ SHOWN = frozenset({
     "max_length", "evaluation.share", "evaluation.patience",
 })  # fmt: skip
 """All others are advanced settings; Spectrum's modules by name are not."""
-SETTLED = {"save"}
-"""A version on a platform is a whole model: there is nothing to choose."""
+SETTLED = {"save", "resources.gpus", "resources.nodes"}
+"""A version on a platform is a whole model, and a job one process: there is nothing to choose."""
 
 
 @dataclass(frozen=True)

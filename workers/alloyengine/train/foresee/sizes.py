@@ -39,13 +39,27 @@ class Sizes:
 
 
 def sizes_of(spec: TrainSpec, inputs: Mapping[str, Path]) -> Sizes:
-    """Raises InputError when the tuning names no module."""
-    found = _of_model(inputs[spec.model], spec.tuning)
+    """Of the weights, what each of the run's processes has of them; each also works on that share of
+    the tokens. Raises InputError when the tuning names no module.
+    """
+    found = _shared(_of_model(inputs[spec.model], spec.tuning), spec.resources.processes)
     if not isinstance(spec.objective, Distill):
         return found
     teacher = _of_model(inputs[spec.objective.teacher], FullTuning())
     width = 2 if is_fast("bfloat16") else 4
-    return replace(found, beside=width * teacher.parameters, asked=teacher.matrices)
+    return replace(
+        found, beside=width * teacher.parameters, asked=teacher.matrices // spec.resources.processes
+    )
+
+
+def _shared(sizes: Sizes, processes: int) -> Sizes:
+    return replace(
+        sizes,
+        parameters=sizes.parameters // processes,
+        matrices=sizes.matrices // processes,
+        learned=sizes.learned // processes,
+        trained=sizes.trained // processes,
+    )
 
 
 def _of_model(base: Path, tuning: AnyTuning) -> Sizes:

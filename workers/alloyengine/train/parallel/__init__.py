@@ -1,0 +1,30 @@
+"""One run on many GPUs: the processes that share it, and the weights that each holds a part of.
+
+world.py    who takes part, and what they tell each other
+shard.py    the model's weights in parts (FSDP), and whole again
+launch.py   the processes of one machine, started and ended together
+
+Nothing here imports `torch.distributed` before there is more than one process.
+"""
+
+from alloyengine.train.parallel.shard import filled, shard, whole
+from alloyengine.train.parallel.world import (
+    ALONE,
+    World,
+    check_machine,
+    check_world,
+    joined,
+    speaks_first,
+)
+
+__all__ = [
+    "ALONE",
+    "World",
+    "check_machine",
+    "check_world",
+    "filled",
+    "joined",
+    "shard",
+    "speaks_first",
+    "whole",
+]

@@ -167,8 +167,8 @@ def test_more_processes_than_the_machine_has_room_for_are_refused(
 @pytest.mark.parametrize(
     ("changes", "world", "words"),
     [
-        ({"resources": TWO}, ALONE, "asks for 2 processes .* and 1 take part"),
-        ({}, World(0, 2), "asks for 1 processes .* and 2 take part"),
+        ({"resources": TWO}, ALONE, "gpus × nodes is 2, and the number of processes 1"),
+        ({}, World(0, 2), "gpus × nodes is 1, and the number of processes 2"),
         (
             {"resources": TWO, "tuning": QloraTuning()},
             World(0, 2),

@@ -160,7 +160,7 @@ def backward(
     for part, weight in losses_of(objective, model, batch, world):
         loss = part.total * weight / count
         # Sharded gradients are means over the processes, and must be sums.
-        (loss * world.size).backward()
+        (loss * world.size).backward()  # type: ignore[no-untyped-call]
         sums[_LOSS] += loss.item()
         for name, value in part.figures.items():
             sums[name] += value * weight / count

@@ -25,7 +25,7 @@ def launch(command: Sequence[str], count: int) -> int:
     """Runs the command so many times at once, as ranks 0 to count - 1; returns the exit status of the
     first that failed, or 0. Orders to stop go to all. CapacityError when one was killed.
     """
-    from torch.distributed import TCPStore
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     store = TCPStore(_HOST, 0, is_master=True, wait_for_workers=False)  # where they meet
     shared = _environment(store.port, count)

@@ -125,7 +125,7 @@ def check_world(spec: TrainSpec, world: World) -> None:
     if wanted != world.size:
         raise InputError(
             "resources_processes",
-            f"resources asks for {wanted} processes (gpus × nodes), and {world.size} take part.",
+            f"resources: gpus × nodes is {wanted}, and the number of processes {world.size}.",
             "Start it with alloy train, or on each node with torchrun --nproc-per-node GPUS "
             "--nnodes NODES.",
         )
@@ -159,12 +159,12 @@ def check_machine(spec: TrainSpec) -> None:
 
 def speaks_first() -> bool:
     """Of processes that fail: whether no other has said yet why."""
-    import torch.distributed as dist
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     try:
         place = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-        store = dist.TCPStore(*place, is_master=False, timeout=_ASKED)
-        return store.add("alloy/failed", 1) == 1
+        store = TCPStore(*place, is_master=False, timeout=_ASKED)
+        return bool(store.add("alloy/failed", 1) == 1)
     except RuntimeError:  # it went with the process that kept it
         return True
 

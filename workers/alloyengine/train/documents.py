@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, starmap
 from typing import Any
 
 import torch
@@ -54,21 +54,17 @@ def attend(
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = (each.repeat_interleave(groups, dim=1) for each in (key, value))
-    rows = [
-        torch.cat(
-            [
-                scaled_dot_product_attention(
-                    *(each[row : row + 1, :, begin:end] for each in (query, key, value)),
-                    dropout_p=dropout,
-                    scale=scaling,
-                    is_causal=True,
-                )
-                for begin, end in pairwise([*starts, query.shape[2]])
-            ],
-            dim=2,
-        )
-        for row, starts in enumerate(_starts.get())
-    ]
+    how: dict[str, Any] = {"dropout_p": dropout, "scale": scaling, "is_causal": True}
+    rows = []
+    for row, starts in enumerate(_starts.get()):
+        ours, keys, values = (each[row : row + 1] for each in (query, key, value))
+        found = [
+            scaled_dot_product_attention(
+                ours[:, :, part], keys[:, :, part], values[:, :, part], **how
+            )
+            for part in starmap(slice, pairwise([*starts, query.shape[2]]))
+        ]
+        rows.append(torch.cat(found, dim=2))
     return torch.cat(rows).transpose(1, 2).contiguous(), None
 
 

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import signal
 from collections.abc import Iterator
 
 import django
@@ -11,6 +12,8 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from tests import servers
 
+# A shell that puts the tests into the background has this ignored, and so would all they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # At import, because the conftest files below this one import models.
 STATE = servers.arrange()
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

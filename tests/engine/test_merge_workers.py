@@ -37,3 +37,10 @@ def test_all_threads_work():
     with Workers(3) as workers:
         found = [workers.submit(0, meeting.wait, 5) for _ in range(3)]
     assert sorted(future.result() for future in found) == [0, 1, 2]
+
+
+def test_who_comes_too_late_is_told_and_does_not_wait():
+    with Workers(2) as workers:
+        pass
+    with pytest.raises(RuntimeError, match="have left"):
+        workers.submit(0, int)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from itertools import count
 from queue import PriorityQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, ParamSpec, Self, TypeVar
 
 P = ParamSpec("P")
@@ -23,6 +23,7 @@ class Workers:
     def __init__(self, threads: int) -> None:
         self._queue: PriorityQueue[tuple[int, int, Callable[[], None]]] = PriorityQueue()
         self._number = count()
+        self._door, self._closed = Lock(), False
         # Daemons: an interrupt before they are all there must not leave one that nobody ends.
         self._threads = [
             Thread(target=self._work, name=f"merge-{i}", daemon=True) for i in range(threads)
@@ -35,17 +36,24 @@ class Workers:
 
     def __exit__(self, *error: object) -> None:
         """Everything that was submitted is worked off, unless it was cancelled."""
-        for _ in self._threads:
-            self._put(_LAST, _leave)
+        with self._door:
+            self._closed = True
+            for _ in self._threads:
+                self._put(_LAST, _leave)
         for thread in self._threads:
             thread.join()
 
     def submit(
         self, rank: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> "Future[T]":
-        """Low ranks go first; of equal ranks what was submitted first."""
+        """Low ranks go first; of equal ranks what was submitted first. RuntimeError when all have left:
+        an interrupt may leave a thread behind that knows nothing of the end, and would wait for ever.
+        """
         future: Future[T] = Future()
-        self._put(rank, lambda: _fulfil(future, lambda: work(*args, **kwargs)))
+        with self._door:
+            if self._closed:
+                raise RuntimeError("the workers have left")
+            self._put(rank, lambda: _fulfil(future, lambda: work(*args, **kwargs)))
         return future
 
     def _put(self, rank: int, work: Callable[[], None]) -> None:

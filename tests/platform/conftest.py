@@ -11,6 +11,7 @@ from alloyworks.accounts import keys, signup
 from alloyworks.accounts.models import Membership, Role
 from alloyworks.accounts.principal import Principal
 from alloyworks.tenancy import scope
+from tests.platform.world import World
 
 PASSWORD = "correct horse battery"
 Api = Callable[[Principal], Client]
@@ -78,6 +79,17 @@ def api() -> Api:
         return Client(headers={"Authorization": f"Bearer {token}"}, raise_request_exception=False)
 
     return client
+
+
+@pytest.fixture
+def world(alice: Principal) -> World:
+    return World(alice)
+
+
+@pytest.fixture
+def browser(world: World, browser_of: Callable[[Principal], Client]) -> Client:
+    """The owner's."""
+    return browser_of(world.owner)
 
 
 @pytest.fixture

@@ -24,11 +24,6 @@ JSON = "application/json"
 
 
 @pytest.fixture
-def world(alice: Principal) -> World:
-    return World(alice)
-
-
-@pytest.fixture
 def client(api: Api, world: World) -> Client:
     return api(world.owner)
 

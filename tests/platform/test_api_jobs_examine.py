@@ -18,11 +18,6 @@ MODELS = [("recipe", "models", i, "model") for i in range(2)]
 
 
 @pytest.fixture
-def world(alice: Principal) -> World:
-    return World(alice)
-
-
-@pytest.fixture
 def client(api: Api, world: World) -> Client:
     return api(world.owner)
 

@@ -17,11 +17,6 @@ JOBS = "/api/v1/jobs"
 
 
 @pytest.fixture
-def world(alice: Principal) -> World:
-    return World(alice)
-
-
-@pytest.fixture
 def client(api: Api, world: World) -> Client:
     return api(world.owner)
 

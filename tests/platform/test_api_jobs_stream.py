@@ -11,18 +11,12 @@ from django.test import AsyncClient
 
 from alloyworks.accounts import keys
 from alloyworks.accounts.models import Role
-from alloyworks.accounts.principal import Principal
 from alloyworks.jobs import stream
 from alloyworks.jobs.models import Job, JobState
 from tests.platform.test_jobs_stream import Told, change, log, parsed
 from tests.platform.world import World
 
 pytestmark = pytest.mark.usefixtures("committed_db")
-
-
-@pytest.fixture
-def world(alice: Principal) -> World:
-    return World(alice)
 
 
 @pytest.fixture

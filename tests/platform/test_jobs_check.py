@@ -17,11 +17,6 @@ SET = ("test_sets", 0, "dataset")
 
 
 @pytest.fixture
-def world(alice: Principal) -> World:
-    return World(alice)
-
-
-@pytest.fixture
 def theirs(charlie: Principal) -> World:
     return World(charlie)
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from alloyworks.accounts.principal import Principal
 from alloyworks.jobs.models import JobInput, JobState
 from tests.platform.catalog_cast import make_model
 from tests.platform.world import World
@@ -16,11 +15,6 @@ SET = ("test_sets", 0, "dataset")
 SFT_READS = (
     "Use a dataset with messages, or prompt and completion, or instruction and output, or text."
 )
-
-
-@pytest.fixture
-def world(alice: Principal) -> World:
-    return World(alice)
 
 
 @pytest.fixture

@@ -33,11 +33,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def world(alice: Principal) -> World:
-    return World(alice)
-
-
-@pytest.fixture
 def job(world: World) -> Job:
     with world.scope():
         return world.job(state=JobState.RUNNING)

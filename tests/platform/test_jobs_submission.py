@@ -21,11 +21,6 @@ Spec = dict[str, Any]
 
 
 @pytest.fixture
-def world(alice: Principal) -> World:
-    return World(alice)
-
-
-@pytest.fixture
 def theirs(charlie: Principal) -> World:
     return World(charlie)
 

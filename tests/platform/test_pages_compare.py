@@ -20,16 +20,6 @@ from tests.platform.world import World
 BrowserOf = Callable[[Principal], Client]
 
 
-@pytest.fixture
-def world(alice: Principal) -> World:
-    return World(alice)
-
-
-@pytest.fixture
-def browser(world: World, browser_of: BrowserOf) -> Client:
-    return browser_of(world.owner)
-
-
 def scored(
     world: World, model: ModelVersion, dataset: Dataset, value: float, metric: str = "exact_match"
 ) -> None:

@@ -1,6 +1,5 @@
 """Examples on the page of a new training job: marked, escaped, and nobody else's."""
 
-from collections.abc import Callable
 from html import unescape
 from typing import Any
 
@@ -12,18 +11,6 @@ from alloyworks.catalog import examples
 from alloyworks.catalog.examples import Example, Piece
 from tests.platform.job_forms import Fields, train_fields
 from tests.platform.world import World
-
-BrowserOf = Callable[[Principal], Client]
-
-
-@pytest.fixture
-def world(alice: Principal) -> World:
-    return World(alice)
-
-
-@pytest.fixture
-def browser(world: World, browser_of: BrowserOf) -> Client:
-    return browser_of(world.owner)
 
 
 class TestExamples:

@@ -23,16 +23,6 @@ BrowserOf = Callable[[Principal], Client]
 SCORES = {"kind": "evaluate", "metric": "exact_match", "examples": 50, "stderr": 0.05}
 
 
-@pytest.fixture
-def world(alice: Principal) -> World:
-    return World(alice)
-
-
-@pytest.fixture
-def browser(world: World, browser_of: BrowserOf) -> Client:
-    return browser_of(world.owner)
-
-
 def submitted(world: World, **changes: Any) -> Job:
     with world.scope():
         return submission.submit(world.owner, world.train(**changes))

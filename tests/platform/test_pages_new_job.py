@@ -6,7 +6,6 @@ from html import unescape
 from typing import Any
 from uuid import uuid4
 
-import pytest
 import yaml
 from django.test import Client
 
@@ -27,16 +26,6 @@ from tests.platform.job_forms import (
 from tests.platform.world import SMALL, World
 
 BrowserOf = Callable[[Principal], Client]
-
-
-@pytest.fixture
-def world(alice: Principal) -> World:
-    return World(alice)
-
-
-@pytest.fixture
-def browser(world: World, browser_of: BrowserOf) -> Client:
-    return browser_of(world.owner)
 
 
 class TestTrain:

@@ -1,7 +1,6 @@
 """The form of a merge: rows of models or YAML, which are the same recipe."""
 
 import re
-from collections.abc import Callable
 from html import unescape
 
 import pytest
@@ -22,18 +21,7 @@ from tests.platform.job_forms import (
 )
 from tests.platform.world import World
 
-BrowserOf = Callable[[Principal], Client]
 SHARED = "recipe.parameters"
-
-
-@pytest.fixture
-def world(alice: Principal) -> World:
-    return World(alice)
-
-
-@pytest.fixture
-def browser(world: World, browser_of: BrowserOf) -> Client:
-    return browser_of(world.owner)
 
 
 class TestMerge:

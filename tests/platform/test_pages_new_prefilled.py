@@ -1,7 +1,6 @@
 """Forms that open filled in: by another job, by models, by a dataset."""
 
 import re
-from collections.abc import Callable
 from html import unescape
 
 import pytest
@@ -19,18 +18,6 @@ from tests.platform.job_forms import (
     values_of,
 )
 from tests.platform.world import World
-
-BrowserOf = Callable[[Principal], Client]
-
-
-@pytest.fixture
-def world(alice: Principal) -> World:
-    return World(alice)
-
-
-@pytest.fixture
-def browser(world: World, browser_of: BrowserOf) -> Client:
-    return browser_of(world.owner)
 
 
 class TestPrefilled:

@@ -1,7 +1,6 @@
 """The training form shows what belongs to the chosen methods, and loses nothing of a spec."""
 
 import re
-from collections.abc import Callable
 from html import unescape
 from typing import Any
 
@@ -12,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alloyengine.spec.train import TrainSpec
-from alloyworks.accounts.principal import Principal
 from alloyworks.jobs import submission
 from alloyworks.web.forms.leaves import Leaf
 from alloyworks.web.forms.names import nested
@@ -21,19 +19,8 @@ from alloyworks.web.forms.train_parts import COMMON, UNIONS
 from tests.platform.job_forms import Fields, made, refused, shown, train_fields, values_of
 from tests.platform.world import World
 
-BrowserOf = Callable[[Principal], Client]
 NOBODY: Any = None  # what is pure asks for nobody
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=9)
-
-
-@pytest.fixture
-def world(alice: Principal) -> World:
-    return World(alice)
-
-
-@pytest.fixture
-def browser(world: World, browser_of: BrowserOf) -> Client:
-    return browser_of(world.owner)
 
 
 def values(leaf: Leaf) -> st.SearchStrategy[Any]:

@@ -1,7 +1,6 @@
 """Recipes as text: names wherever models are named, and findings with the line they are about."""
 
 import re
-from collections.abc import Callable
 from html import unescape
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 import yaml
 from django.test import Client
 
-from alloyworks.accounts.principal import Principal
 from alloyworks.errors import Invalid
 from alloyworks.jobs import submission
 from alloyworks.web.forms.recipe import Text
@@ -17,7 +15,6 @@ from alloyworks.web.forms.yaml_text import Lines, Unreadable, documents
 from tests.platform.job_forms import beside, made
 from tests.platform.world import World
 
-BrowserOf = Callable[[Principal], Client]
 STACK = """\
 merge_method: passthrough
 slices:
@@ -43,16 +40,6 @@ models:
 - model: calm
 parameters: {weight: 0.5}
 """
-
-
-@pytest.fixture
-def world(alice: Principal) -> World:
-    return World(alice)
-
-
-@pytest.fixture
-def browser(world: World, browser_of: BrowserOf) -> Client:
-    return browser_of(world.owner)
 
 
 def text_of(page: str) -> str:

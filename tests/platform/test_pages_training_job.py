@@ -2,23 +2,11 @@
 
 import re
 
-import pytest
 from django.test import Client
 
-from alloyworks.accounts.principal import Principal
 from alloyworks.jobs.models import JobState
-from tests.platform.test_pages_jobs import BrowserOf, page_of
+from tests.platform.test_pages_jobs import page_of
 from tests.platform.world import World
-
-
-@pytest.fixture
-def world(alice: Principal) -> World:
-    return World(alice)
-
-
-@pytest.fixture
-def browser(world: World, browser_of: BrowserOf) -> Client:
-    return browser_of(world.owner)
 
 
 def test_what_it_will_take_is_told(world: World, browser: Client) -> None:

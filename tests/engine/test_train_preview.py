@@ -13,7 +13,8 @@ from alloyengine.errors import InputError
 from alloyengine.merge.tokenizer.chat import choose_template
 from alloyengine.spec.objective import Cpt, Dpo, Sft
 from alloyengine.spec.tokenizer import NAMED_TEMPLATES
-from alloyengine.train.preview import preview
+from alloyengine.train.examples import told
+from alloyengine.train.preview import Piece, Shown, preview
 
 ASK, ANSWER = "Symbol of gold?", "It is Au."
 TALK = [
@@ -24,6 +25,13 @@ TALK = [
 ]
 WITH_SYSTEM = [{"role": "system", "content": "Be short."}, *TALK]
 KNOW_SYSTEM = ("chatml", "exaone", "llama3")
+
+
+def test_an_example_of_countless_pieces_is_shown_in_part():
+    pieces = tuple(Piece(f"{n:04}", bool(n % 2), False) for n in range(5000))
+    shown = told(Shown("row 1", pieces, tokens=5000, trained=2500, cut=0))["pieces"]
+    assert len(shown) == 2001
+    assert sum(len(piece["text"]) + piece["more"] for piece in shown) == 4 * 5000
 
 
 @pytest.fixture

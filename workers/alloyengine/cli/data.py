@@ -31,17 +31,15 @@ def preview(
     rows: Annotated[int, typer.Option(min=1, help="How many examples")] = 3,
 ) -> None:
     """Show examples as the model is given them: what is trained, what is given, what is cut off."""
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
     from transformers import AutoTokenizer
 
     from alloyengine.checkpoint import facts
-    from alloyengine.spec.objective import AnyObjective, Objective
+    from alloyengine.spec.objective import objective_called
     from alloyengine.train.preview import preview as shown_of
 
     try:
-        told: AnyObjective = TypeAdapter(Objective).validate_python(
-            {"method": objective, "teacher": "-"} if objective == "distill" else objective
-        )
+        told = objective_called(objective)
     except ValidationError:
         raise InputError(
             "objective", f"There is no objective {objective!r}.", "Use sft, cpt, dpo or distill."

@@ -13,17 +13,18 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from alloyengine.checkpoint.safety import check_folder
 from alloyengine.errors import InputError
-from alloyengine.spec.objective import AnyObjective, Objective
+from alloyengine.spec.objective import objective_called
 from alloyengine.train.preview import Piece, Shown, preview
 
 REFUSED = 3
 _MEMORY = 4 * 1024**3  # of data: the libraries' code is mapped, and does not count
 _SECONDS = 60
 _LONGEST = 20_000  # characters of a piece that are shown
+_PIECES = (
+    2_000  # of an example that are shown; a row of megabytes may change between them at every word
+)
 
 
 def main(folder: Path) -> int:
@@ -57,13 +58,6 @@ def examples(folder: Path) -> list[Shown]:
     )
 
 
-def objective_called(method: str) -> AnyObjective:
-    """With its defaults: none of its settings decides which tokens are learned."""
-    more = {"teacher": "-"} if method == "distill" else {}
-    found: AnyObjective = TypeAdapter(Objective).validate_python({"method": method} | more)
-    return found
-
-
 def told(shown: Shown) -> dict[str, Any]:
     return {
         "title": shown.title,
@@ -76,10 +70,14 @@ def told(shown: Shown) -> dict[str, Any]:
 
 
 def _pieces(pieces: tuple[Piece, ...]) -> Iterator[dict[str, Any]]:
-    for piece in pieces:
-        more = max(0, len(piece.text) - _LONGEST)
-        text = piece.text[:_LONGEST]
-        yield {"text": text, "more": more, "trained": piece.trained, "cut": piece.cut}
+    for piece in pieces[:_PIECES]:
+        yield _piece(piece.text[:_LONGEST], len(piece.text), piece.trained, piece.cut)
+    if rest := pieces[_PIECES:]:
+        yield _piece("", sum(len(piece.text) for piece in rest), False, rest[0].cut)
+
+
+def _piece(text: str, length: int, trained: bool, cut: bool) -> dict[str, Any]:
+    return {"text": text, "more": length - len(text), "trained": trained, "cut": cut}
 
 
 def _refusal(place: str, message: str, remedy: str) -> Any:

@@ -99,6 +99,15 @@ def test_rows_are_counted_whether_or_not_the_last_line_ends(tmp_path: Path):
     assert data_of(tmp_path).rows == data_of(tmp_path / "other.jsonl").rows == 2
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 1000])
+def test_rows_are_counted_however_the_file_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+):
+    monkeypatch.setattr("alloyengine.train.source._BLOCK", size)
+    (tmp_path / "train.jsonl").write_text("\n{}\n \n\n[1, 2]\n{}")
+    assert data_of(tmp_path).rows == 3
+
+
 def test_folders_of_one_name_are_told_apart():
     names = names_of(["/x/first/final", "/x/second/final", "owner/name"])
     assert list(names.values()) == ["final", "second/final", "owner/name"]

@@ -64,6 +64,13 @@ def test_base_and_delta_are_the_whole(llama: Path, tuned: Path, delta: Path, tmp
     assert_equal(tmp_path / "whole", tuned)
 
 
+def test_a_card_of_any_bytes_comes_back(llama: Path, tuned: Path, tmp_path: Path):
+    (tuned / "README.md").write_bytes(b"---\nlicense: mit\n---\n\xff\xfe caf\xe9")
+    make_delta(llama, tuned, tmp_path / "d", Silent())
+    apply_delta(tmp_path / "d", llama, tmp_path / "whole", Silent())
+    assert_equal(tmp_path / "whole", tuned)
+
+
 def test_only_what_was_changed_is_in_it(delta: Path):
     assert list(load_file(delta / WEIGHTS)) == [CHANGED]
 

@@ -8,6 +8,7 @@ from alloyengine.card import NAME
 
 _PICTURES = ("training.png", "forgetting.png")
 _FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+_KEEP = "surrogateescape"
 _BEGIN, _END = "<!-- delta -->", "<!-- /delta -->\n\n"
 _WORDS = re.compile(f"{_BEGIN}.*?{_END}", re.DOTALL)
 
@@ -19,10 +20,11 @@ def copy_card(source: Path, out: Path, base: str = "") -> None:
     for name in _PICTURES:
         if (source / name).is_file():
             shutil.copyfile(source / name, out / name)
-    card = (source / NAME).read_bytes().decode() if (source / NAME).is_file() else ""
+    # Whatever its bytes are, they come back as they were.
+    card = (source / NAME).read_bytes().decode(errors=_KEEP) if (source / NAME).is_file() else ""
     text = _explained(card, base) if base else _WORDS.sub("", card, count=1)
     if text:
-        (out / NAME).write_bytes(text.encode())
+        (out / NAME).write_bytes(text.encode(errors=_KEEP))
 
 
 def _explained(card: str, base: str) -> str:

@@ -29,10 +29,13 @@ def digest_of(data: Mapping[str, Data]) -> str:
 
 def data_of(path: Path) -> Data:
     """Of a JSON Lines file, or of `train.jsonl` in a folder."""
-    digest, rows, line = sha256(), 0, b""
+    digest, rows, filled = sha256(), 0, False
     with (path / "train.jsonl" if path.is_dir() else path).open("rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)
-            *whole, line = (line + block).split(b"\n")
-            rows += sum(bool(each.strip()) for each in whole)
-    return Data(rows + bool(line.strip()), digest.hexdigest())
+            first, *more = block.split(b"\n")
+            filled |= bool(first.strip())
+            for line in more:
+                rows += filled
+                filled = bool(line.strip())
+    return Data(rows + filled, digest.hexdigest())

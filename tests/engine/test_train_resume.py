@@ -19,10 +19,10 @@ from alloyengine.cli.console import ConsoleReporter
 from alloyengine.cli.train import _stop
 from alloyengine.errors import InputError, Stopped
 from alloyengine.report import Silent
-from alloyengine.spec.train import Evaluation, TrainSpec
+from alloyengine.spec.train import Evaluation, Forgetting, TrainSpec
 from alloyengine.spec.tuning import FullTuning, LoraTuning, SpectrumTuning
 from alloyengine.train.run import run
-from alloyengine.train.state import KEPT
+from alloyengine.train.state import KEPT, identity
 
 HALF = SpectrumTuning(percent=50, train_embeddings=False)
 SPEC = TrainSpec(
@@ -167,6 +167,12 @@ def test_a_checkpoint_of_another_spec_is_refused(llama: Path, facts: Path, tmp_p
     (facts / "train.jsonl").write_text(json.dumps({"prompt": "Other?", "completion": "data"}))
     with pytest.raises(InputError, match="of another spec or other data"):
         trained(SPEC, llama, facts, tmp_path / "out", Silent())
+
+
+def test_what_is_done_after_training_may_change_on_the_way():
+    later = {"save": "delta", "forgetting": Forgetting(dataset="general"), "name": "Other"}
+    assert identity(SPEC, "data") == identity(SPEC.model_copy(update=later), "data")
+    assert identity(SPEC, "data") != identity(SPEC.model_copy(update={"seed": 9}), "data")
 
 
 def test_training_ends_early_and_keeps_the_best(llama: Path, facts: Path, tmp_path: Path):

@@ -32,7 +32,7 @@ _STATE, _WEIGHTS, _OPTIMISER = "state.json", "weights.safetensors", "optimiser.s
 _RANDOM = "random"
 _KEPT_OF_EACH = ("step", "exp_avg", "exp_avg_sq")
 # What may be another when a run goes on.
-_FREE = {"name", "checkpoint_minutes", "resources"}
+_FREE = {"name", "checkpoint_minutes", "resources", "save", "forgetting"}
 
 Weights = Mapping[str, torch.nn.Parameter]
 

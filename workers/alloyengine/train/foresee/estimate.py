@@ -107,11 +107,12 @@ def logit_bytes(spec: TrainSpec, sizes: Sizes) -> int:
 
 
 def loads_of(objective: Objective[Any], spec: TrainSpec, share: bool) -> list[list[Load]]:
-    """Some batches of the first epoch."""
+    """Some batches of the first epoch, as the first of the processes that share them is given them."""
     order = batches(objective.items, spec.batch_size, spec.seed, objective.tokens)
     count = min(_SAMPLED, steps_of(len(objective.items), spec.batch_size, 1, None))
     return [
-        [_load(part) for part in objective.layout(batch, share)] for batch in islice(order, count)
+        [_load(part) for part in objective.layout(batch[:: spec.resources.processes], share)]
+        for batch in islice(order, count)
     ]
 
 

@@ -1,11 +1,11 @@
-"""Training: the scan against the reference script, and what tunings cost.
+"""Training: the scan against the reference script, what tunings cost, and what was foreseen of it.
 
     ./alloy bench train --json bench/results/train.json
     ./alloy bench train --device cuda
 
 A scan is a whole process each, by turns. Of training, each tuning is a process of its own, by turns,
 several rounds; what counts are steps after the first three. The text is the same everywhere, packed to
-full sequences. On a GPU the model is a Llama of 1.1B that the bench makes; it needs nothing but torch,
+full sequences. Estimates are compared with the run that they were made for. On a GPU the model is a Llama of 1.1B that the bench makes; it needs nothing but torch,
 transformers, peft, accelerate and safetensors.
 """
 
@@ -51,6 +51,14 @@ TUNINGS = (
     Tuning("LoRA r 16", "lora-16"),
     Tuning("Trainer, full", "trainer"),
 )
+# Tuning, examples in a batch, tokens in an example, activations computed twice.
+ESTIMATES = {
+    "full": ("full", 1, 256, False),
+    "Spectrum-25": ("spectrum-25-frozen", 4, 256, False),
+    "LoRA r 16": ("lora-16", 1, 512, False),
+    "full, gradient checkpointing": ("full", 4, 256, True),
+}
+WITHIN = 0.25  # of what is then measured
 SHAPES = ((1, 256), (4, 256), (1, 512))  # examples in a batch, tokens in an example
 
 
@@ -68,6 +76,29 @@ def run(
         if _wanted(name, only):
             for tuning, figures in _train(*shape, 1 if quick else ROUNDS, device).items():
                 yield f"{name}: {tuning}", figures | {"where": where() | _card(device)}
+
+    for name, (how, batch, length, checks) in ESTIMATES.items():
+        row = f"estimate {name}, batch {batch} × {length} tokens"
+        if _wanted(row, only):
+            figures = _foreseen(
+                [how, str(STEPS), str(batch), str(length), str(checks).lower()], device
+            )
+            yield row, figures | {"where": where() | _card(device)}
+
+
+def _foreseen(words: Sequence[str], device: str) -> Figures:
+    with tempfile.TemporaryDirectory(dir=models.room()) as folder:
+        (Path(folder) / "train.jsonl").write_text(_text())
+        found = _one("train_estimate", [str(_model(device)), folder, *words])
+    time = found["foreseen seconds"] / found["seconds"]
+    memory = found["foreseen bytes"] / found["bytes"]
+    near = all(abs(ratio - 1) <= WITHIN for ratio in (time, memory))
+    figures = {"s": round(found["seconds"], 1), "GB": round(found["bytes"] / 1e9, 2)}
+    return figures | {"foreseen/s": round(time, 2), "foreseen/GB": round(memory, 2), "met": near}
+
+
+def _model(device: str) -> Path:
+    return models.smollm2(0) if device == "cpu" else models.llama("1.1B", 0)
 
 
 def _wanted(name: str, only: Sequence[str]) -> bool:
@@ -124,7 +155,7 @@ def _selected(table: Mapping[str, Any], percent: float) -> set[str]:
 
 
 def _train(batch: int, length: int, rounds: int, device: str) -> dict[str, Figures]:
-    model = models.smollm2(0) if device == "cpu" else models.llama("1.1B", 0)
+    model = _model(device)
     found: dict[str, list[Figures]] = {tuning.name: [] for tuning in TUNINGS}
     with tempfile.TemporaryDirectory(dir=models.room()) as folder:
         data = Path(folder) / "train.jsonl"
@@ -133,12 +164,12 @@ def _train(batch: int, length: int, rounds: int, device: str) -> dict[str, Figur
             for tuning in TUNINGS:
                 print(f"round {number + 1} of {rounds}: {tuning.name} …", file=sys.stderr)
                 words = [str(model), folder, tuning.how, str(STEPS), str(batch), str(length)]
-                found[tuning.name].append(_one(words))
+                found[tuning.name].append(_one("train_one", words))
     return {tuning.name: _figures(tuning, found) for tuning in TUNINGS}
 
 
-def _one(words: list[str]) -> Figures:
-    command = [sys.executable, "-m", "bench.train_one", *words]
+def _one(program: str, words: list[str]) -> Figures:
+    command = [sys.executable, "-m", f"bench.{program}", *words]
     root = Path(__file__).parents[1]
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=root, check=False, env=_paths(root)

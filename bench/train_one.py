@@ -66,7 +66,7 @@ def main(model: str, data: str, how: str, steps: str, batch: str, length: str) -
         model="m",
         dataset="d",
         objective=Cpt(),
-        tuning=_tuning(how),
+        tuning=tuning_of(how),
         epochs=100,
         max_steps=int(steps),
         batch_size=int(batch),
@@ -79,7 +79,7 @@ def main(model: str, data: str, how: str, steps: str, batch: str, length: str) -
     print(json.dumps(found))
 
 
-def _tuning(how: str) -> dict[str, Any]:
+def tuning_of(how: str) -> dict[str, Any]:
     kind, _, number = how.partition("-")
     match kind:
         case "spectrum":

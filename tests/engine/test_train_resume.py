@@ -100,20 +100,25 @@ def test_an_interrupted_run_has_the_same_curve_and_model(
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_killed_run_goes_on(llama: Path, facts: Path, tmp_path: Path, seed: int):
-    """SIGKILL, at any step, also while a checkpoint is written: one is written at every step."""
-    command = told(tmp_path, llama, facts, checkpoint_minutes=1e-9)
-    checkpoints = tmp_path / "out.checkpoints"
+    """SIGKILL at a random step, also while a checkpoint is written: one is written at every step.
+
+    The run is so long that it has not ended when it is killed.
+    """
+    order, spec = random.Random(seed), SPEC.model_copy(update={"epochs": 30})
+    command = told(tmp_path, llama, facts, epochs=spec.epochs, checkpoint_minutes=1e-9)
+    checkpoints, step = tmp_path / "out.checkpoints", order.randint(1, 30)
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    _wait(lambda: any(checkpoints.glob("step-??????")), process)
-    time.sleep(random.Random(seed).random() / 2)
+    _wait(lambda: _latest(checkpoints) >= step, process)
+    time.sleep(order.random() / 20)
     process.kill()
     process.wait()
-    kept = sorted(checkpoints.glob("step-??????"))
-    assert process.returncode != 0 and kept and len(kept) <= KEPT + 1
+    assert process.returncode == -signal.SIGKILL
+    assert step <= _latest(checkpoints) < 30 * 7
+    assert len(list(checkpoints.glob("step-??????"))) <= KEPT + 1
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
     assert "Goes on after step" in again.stderr
-    expected = trained(SPEC, llama, facts, tmp_path / "whole", Silent())
+    expected = trained(spec, llama, facts, tmp_path / "whole", Silent())
     found = load_file(tmp_path / "out/model.safetensors")
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
@@ -194,6 +199,11 @@ def told(folder: Path, model: Path, dataset: Path, **more: Any) -> list[str]:
     (folder / "spec.yml").write_text(yaml.safe_dump(spec))
     program = Path(sys.executable).with_name("alloy")
     return [str(program), "train", str(folder / "spec.yml"), str(folder / "out")]
+
+
+def _latest(checkpoints: Path) -> int:
+    """The last step with a complete checkpoint; 0 when there is none."""
+    return max((int(path.name[5:]) for path in checkpoints.glob("step-??????")), default=0)
 
 
 def _wait(ready: Any, process: Any) -> None:

@@ -114,14 +114,16 @@ def methods(sizes: Sequence[str]) -> list[Case]:
 
 
 def chosen(names: Iterable[str], only: Sequence[str]) -> list[str]:
-    """The names that contain one of `only`; all without any. A whole word counts before a part,
-    so that `ties` is not `dare_ties`."""
+    """The names that contain one of `only`; all without any. A whole name or word counts before a
+    part, so that `ties` is not `dare_ties`."""
     found = list(names)
     if not only:
         return found
-    exact = {name for name in found if set(name.split()) & set(only)}
-    unmatched = [word for word in only if not any(word in name.split() for name in found)]
-    return [name for name in found if name in exact or any(w in name for w in unmatched)]
+    words = {name: {name, *name.split()} for name in found}
+    parts = set(only).difference(*words.values())
+    return [
+        name for name in found if words[name] & set(only) or any(part in name for part in parts)
+    ]
 
 
 def verdict(figures: Mapping[str, Any]) -> bool | None:

@@ -89,6 +89,13 @@ def llama(size: str, number: int) -> Path:
     return cache.once(path, partial(_make, SIZES[size], number))
 
 
+def tiny(path: Path, shape: Llama, number: int) -> Path:
+    """A model of any shape, not kept for the next bench."""
+    path.mkdir(parents=True)
+    _make(shape, number, path)
+    return path
+
+
 def smollm2(number: int) -> Path:
     """SmolLM2-135M out of its package, as the engine converts it; 1 and on are tuned from it."""
     path = cache.folder() / "bench" / f"smollm2-135M-{number}"

@@ -70,13 +70,13 @@ def lines(chats: Iterable[data.Row]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in chats)
 
 
-def scores(model: Path, sets: Path, out: Path) -> dict[str, Score]:
+def scores(model: Path, sets: Path, out: Path, tasks: Sequence[str] = TASKS) -> dict[str, Score]:
     """Exact match of a model on each task, by questions in words that no specialist has seen."""
     asked: dict[str, Any] = {"metric": "exact_match", "max_new_tokens": ANSWER_TOKENS}
     spec = EvaluateSpec(
-        models=["model"], test_sets=[TestSet(dataset=task, **asked) for task in TASKS]
+        models=["model"], test_sets=[TestSet(dataset=task, **asked) for task in tasks]
     )
-    inputs = {"model": model} | {task: sets / task for task in TASKS}
+    inputs = {"model": model} | {task: sets / task for task in tasks}
     result = execute(spec, inputs, out, Silent())
     if not isinstance(result, EvaluateResult):
         raise TypeError("an evaluation has another result")

@@ -30,12 +30,16 @@ def main() -> None:
 
 
 def with_table(page: str, figures: dict[str, Figures]) -> str:
-    """The page with the figures' table in place of the one between its marks."""
+    return between_marks(page, table(figures))
+
+
+def between_marks(page: str, measured: str) -> str:
+    """The page with a table in place of what stands between its marks."""
     if BEGIN not in page or END not in page:
-        raise SystemExit(f"{PAGE.name} has no lines {BEGIN.strip()} and {END.strip()}.")
+        raise SystemExit(f"The page has no lines {BEGIN.strip()} and {END.strip()}.")
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table(figures)}\n{END}{after}"
+    return f"{before}{BEGIN}\n{measured}\n{END}{after}"
 
 
 def table(figures: dict[str, Figures]) -> str:

@@ -51,9 +51,14 @@ def _load(name: str) -> Any:
     known = sorted(path.stem for path in FOLDER.glob("*.py") if "\ndef run(" in path.read_text())
     if name not in known:
         raise typer.BadParameter(f"{name!r} is no bench; there are: {', '.join(known)}")
+    reach_benches()
+    return importlib.import_module(f"bench.{name}")
+
+
+def reach_benches() -> None:
+    """Makes `bench` importable: it lies in the checkout and is in no wheel."""
     if str(FOLDER.parent) not in sys.path:  # last, for nothing there shall hide a package
         sys.path.append(str(FOLDER.parent))
-    return importlib.import_module(f"bench.{name}")
 
 
 def _chosen(name: str, run: Any, options: Figures) -> Figures:

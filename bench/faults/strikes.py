@@ -1,0 +1,131 @@
+"""The faults: each strikes once, at something that is drawn."""
+
+import signal
+import time
+from collections.abc import Callable
+
+import redis
+from celery import Celery
+
+from bench.faults.nemesis import Kill, Nemesis
+from bench.faults.stage import Runner
+
+Fault = Callable[[Nemesis], None]
+
+
+def kill(nemesis: Nemesis, spare: str = "") -> None:
+    """SIGKILL to any process: a store, web, worker, an agent, an engine."""
+    services = [mark for name, mark in nemesis.stage.services().items() if name != spare]
+    target = nemesis.chance.choice([*services, *nemesis.stage.runners()])
+    if isinstance(target, Runner):
+        return _kill_attempt(nemesis, target)
+    if nemesis.send(target, signal.SIGKILL):
+        nemesis.struck["killed a service"] += 1
+    return None
+
+
+def kill_attempt(nemesis: Nemesis) -> None:
+    if runners := nemesis.stage.runners():
+        _kill_attempt(nemesis, nemesis.chance.choice(runners))
+
+
+def _kill_attempt(nemesis: Nemesis, runner: Runner) -> None:
+    part = nemesis.chance.choice(["agent", "engine"])
+    if nemesis.send(getattr(runner, part), signal.SIGKILL):
+        nemesis.struck[f"killed an {part}"] += 1
+        nemesis.kills.append(Kill(runner.job, runner.attempt, time.time()))
+
+
+def flush(nemesis: Nemesis) -> None:
+    """The broker forgets every message, and the cache with it."""
+    if _asked(nemesis, lambda broker: broker.flushall()):
+        nemesis.struck["flushed the broker"] += 1
+
+
+def garble(nemesis: Nemesis) -> None:
+    """Messages twice, late, of strangers, and such as nobody could have sent."""
+    url = nemesis.stage.environment["ALLOY_BROKER_URL"]
+    jobs = [
+        (runner.job, tenant.organisation)
+        for runner in nemesis.stage.runners()
+        for tenant in nemesis.stage.tenants
+    ]
+    words = [*jobs, *jobs, ("no-id", "at all"), ("../../etc", "'; DROP TABLE jobs_job")]
+    try:
+        with Celery(broker=url, set_as_current=False) as app:
+            for args in words:
+                app.send_task("alloyworks.jobs.tasks.look", args, retry=False)
+            app.send_task("alloyworks.no.such.task", retry=False)
+    except Exception as error:  # noqa: BLE001  # the broker may be down: then there is no fault
+        nemesis.struck[f"could not garble ({type(error).__name__})"] += 1
+        return
+    if _asked(nemesis, lambda broker: broker.lpush("celery", "not a message")):
+        nemesis.struck["sent wrong and double messages"] += len(words) + 2
+
+
+def stall_storage(nemesis: Nemesis) -> None:
+    nemesis.freeze("s3", nemesis.chance.uniform(2, 12))
+    nemesis.struck["stalled storage"] += 1
+
+
+def stall_broker(nemesis: Nemesis) -> None:
+    nemesis.freeze("valkey", nemesis.chance.uniform(2, 12))
+    nemesis.struck["stalled the broker"] += 1
+
+
+def restart_database(nemesis: Nemesis) -> None:
+    """As `pg_ctl restart -m immediate`: every process of it dies at once."""
+    if nemesis.send(nemesis.stage.services().get("postgres"), signal.SIGQUIT):
+        nemesis.struck["restarted the database"] += 1
+
+
+def outage(seconds: float) -> Fault:
+    """No database for so long. The supervisor sleeps meanwhile: it would start another at once."""
+
+    def fault(nemesis: Nemesis) -> None:
+        supervisor = nemesis.stage.supervisor()
+        if seconds:
+            nemesis.send(supervisor, signal.SIGSTOP)
+        restart_database(nemesis)
+
+        def wake() -> None:
+            nemesis.send(supervisor, signal.SIGCONT)
+
+        nemesis.later(seconds, wake, heals=True)
+        nemesis.struck[f"database away for {seconds:.0f} s"] += 1
+
+    return fault
+
+
+def freezing(seconds: float) -> Fault:
+    """An attempt stands still until its lease is long over; then it wakes and goes on."""
+
+    def fault(nemesis: Nemesis) -> None:
+        awake = [runner for runner in nemesis.stage.runners() if runner not in nemesis.frozen]
+        if not awake:
+            return
+        runner = nemesis.chance.choice(awake)
+        family = [mark for mark in (runner.agent, runner.engine) if mark]
+        for mark in family:
+            nemesis.send(mark, signal.SIGSTOP)
+        nemesis.frozen.add(runner)
+        nemesis.struck["froze an attempt past its lease"] += 1
+
+        def wake() -> None:
+            for mark in family:
+                nemesis.send(mark, signal.SIGCONT)
+            nemesis.woken.append((runner, time.time()))
+
+        nemesis.later(seconds, wake, heals=True)
+
+    return fault
+
+
+def _asked(nemesis: Nemesis, question: Callable[["redis.Redis"], object]) -> bool:
+    url = nemesis.stage.environment["ALLOY_BROKER_URL"]
+    try:
+        with redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2) as broker:
+            question(broker)
+    except redis.RedisError:
+        return False
+    return True

@@ -6,8 +6,9 @@ A wrong value stops the start with a message that names the variable. The embedd
 
 from pathlib import Path
 from typing import Literal
+from uuid import UUID
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,4 +56,28 @@ def load() -> Config:
         raise SystemExit("Settings are wrong:\n  " + "\n  ".join(lines)) from None
 
 
+    email_verification: Literal["none", "optional", "mandatory"] = Field(
+        "optional", description="mandatory: nobody signs in before their address is confirmed"
+    )
+    api_rate: int = Field(3000, ge=0, description="Requests a minute of one API key; 0: any number")
+
+    oidc_issuer: str | None = Field(None, description="Single sign-on; None: passwords alone")
+    oidc_client_id: str = Field("", validate_default=True)
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_name: str = Field("single sign-on", description="On the button: Sign in with …")
+    oidc_domains: str = Field("", description="Of e-mail addresses let in, comma-separated; all")
+    oidc_organisation: UUID | None = Field(None, description="That newcomers join; None: none")
+    oidc_role: Literal["admin", "member", "viewer"] = "member"
+
+    @field_validator("oidc_client_id")
+    @classmethod
+    def _known_to_the_issuer(cls, text: str, info: ValidationInfo) -> str:
+        if info.data.get("oidc_issuer") and not text:
+            raise ValueError("ALLOY_OIDC_ISSUER is set; say under which id it knows this platform")
+        return text
+
+
+def split(text: str) -> list[str]:
+    """The items of a comma-separated list."""
+    return [item.strip() for item in text.split(",") if item.strip()]
 config = load()

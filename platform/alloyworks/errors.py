@@ -37,6 +37,10 @@ class Problem(Exception):
     type: ClassVar[str] = "internal"
     title: ClassVar[str] = "Something went wrong on our side"
 
+    def headers(self) -> dict[str, str]:
+        """What the answer says in headers as well."""
+        return {}
+
     def body(self) -> dict[str, Any]:
         """The JSON body of the answer (application/problem+json)."""
         return {
@@ -76,8 +80,15 @@ class Invalid(Problem):
     status, type, title = 422, "invalid", "Some fields are wrong"
 
 
+@dataclass
 class TooMany(Problem):
+    """`retry_after`: seconds, where waiting helps."""
+
+    retry_after: int | None = None
     status, type, title = 429, "too-many", "A limit is reached"
+
+    def headers(self) -> dict[str, str]:
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
 
 def invalid(loc: Sequence[str | int], msg: str, remedy: str = "") -> Invalid:

@@ -20,6 +20,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "django_htmx",
     "alloyworks.accounts",
     "alloyworks.catalog",
@@ -44,6 +48,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "alloyworks.accounts.middleware.TenantMiddleware",
+    "alloyworks.accounts.middleware.SessionsSeen",
     "alloyworks.api.idempotency.Idempotency",
 ]
 
@@ -98,10 +103,43 @@ AUTH_PASSWORD_VALIDATORS = [
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
-ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_ADAPTER = "alloyworks.accounts.adapters.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = config.email_verification
+ACCOUNT_EMAIL_CONFIRMATION_EXPIRE_DAYS = 1
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # of changes to the account, to its owner
+ACCOUNT_CHANGE_EMAIL = True  # one address a person; a new one counts once it is confirmed
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "20/m/ip,5/5m/key",
+    "signup": "20/m/ip",
+    "reset_password": "20/m/ip,5/h/key",
+    "reset_password_from_key": "20/m/ip",
+    "reauthenticate": "10/m/user",
+    "change_password": "5/m/user",
+    "manage_email": "10/m/user",
+    "confirm_email": "1/m/key",
+}
+PASSWORD_RESET_TIMEOUT = 3600  # seconds
 ACCOUNT_FORMS = {"signup": "alloyworks.accounts.forms.SignUpForm"}
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 LOGIN_URL = "/accounts/login/"
+MFA_ADAPTER = "alloyworks.accounts.adapters.SecondFactors"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # a deployment may have no mail
+MFA_TOTP_TOLERANCE = 1  # periods of 30 seconds that a clock may be wrong
+SOCIALACCOUNT_ADAPTER = "alloyworks.accounts.sso.SingleSignOn"
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": []}}
+if config.oidc_issuer:
+    _provider = {
+        "provider_id": "sso",
+        "name": config.oidc_name,
+        "client_id": config.oidc_client_id,
+        "secret": config.oidc_client_secret.get_secret_value(),
+        "settings": {"server_url": config.oidc_issuer},
+    }
+    SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"] = [_provider]
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 
@@ -126,6 +164,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": config.broker_url.replace("redis+socket://", "unix://"),
     }
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},  # seconds
 }
 STATIC_URL = "/static/"
 STATIC_ROOT = config.state_dir / "static"

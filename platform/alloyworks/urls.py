@@ -7,6 +7,7 @@ from alloyworks.api.problems import unknown
 from alloyworks.health import healthz
 from alloyworks.jobs.runner_api import runner_api
 
+handler429 = "alloyworks.accounts.limits.too_many"
 urlpatterns = [
     path("healthz", healthz),
     path("api/v1/", api.urls),
@@ -14,5 +15,8 @@ urlpatterns = [
     path("runner/v1/", runner_api.urls),
     path("accounts/", include("alloyworks.accounts.urls")),
     path("accounts/", include("allauth.account.urls")),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
+    path("accounts/sso/", include("allauth.socialaccount.urls")),
+    path("accounts/", include("allauth.socialaccount.providers.openid_connect.urls")),
     path("", include("alloyworks.web.urls")),
 ]

@@ -1,8 +1,10 @@
 """The cast: Alice owns Acme, Bob is a member and Vera a viewer of it; Charlie owns Globex."""
 
 from collections.abc import Callable, Iterator
+from time import time
 
 import pytest
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from django.db import connections
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
@@ -61,6 +63,15 @@ def charlie(database: None) -> Principal:
     return signup.register("Globex", "charlie@globex.example", PASSWORD, "Charlie")
 
 
+def fresh(client: Client, principal: Principal, age: float = 0) -> Client:
+    """As if the principal had typed the password so many seconds ago."""
+    session = client.session
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": "password", "at": time() - age}]
+    session[f"{AUTHENTICATION_METHODS_SESSION_KEY}_user"] = str(principal.user.id)
+    session.save()
+    return client
+
+
 def joined(owner: Principal, email: str, role: Role) -> Principal:
     """A new person in the owner's organisation."""
     user = signup.register_person(email, PASSWORD)
@@ -98,6 +109,6 @@ def browser_of(client: Client) -> Callable[[Principal], Client]:
 
     def signed_in(principal: Principal) -> Client:
         client.force_login(principal.user)
-        return client
+        return fresh(client, principal)
 
     return signed_in

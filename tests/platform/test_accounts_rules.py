@@ -11,7 +11,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from alloyworks.accounts import invitations, keys, members, signup
 from alloyworks.accounts.models import ApiKey, Invitation, Membership, Organisation, Role, User
 from alloyworks.accounts.principal import Principal
-from alloyworks.errors import Conflict, Forbidden, Invalid, NotFound
+from alloyworks.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from alloyworks.tenancy import scope
 
 PASSWORD = "a long enough one"
@@ -188,20 +188,34 @@ def test_a_key_falls_with_the_role_of_its_maker(alice: Principal, bob: Principal
     assert keys.authenticate(token).role == Role.VIEWER
 
 
+def test_a_key_has_the_role_of_its_own_organisation(alice: Principal, charlie: Principal) -> None:
+    """Its maker may be more elsewhere."""
+    with scope(charlie.organisation.id):
+        Membership.objects.create(
+            organisation=charlie.organisation, user=alice.user, role=Role.VIEWER
+        )
+        guest = Principal(alice.user, charlie.organisation, Role.OWNER)
+        _, token = keys.create(guest, "laptop", Role.OWNER)
+
+    assert keys.authenticate(token).role == Role.VIEWER
+
+
 def test_a_key_dies_with_the_membership_and_stays_dead(alice: Principal, bob: Principal) -> None:
     _, token = made(bob)
     with scope(alice.organisation.id):
         members.remove(alice, bob.user.id)
         Membership.objects.create(organisation=alice.organisation, user=bob.user, role=Role.MEMBER)
 
-    assert keys.authenticate(token) is None
+    with pytest.raises(Unauthenticated, match="revoked"):
+        keys.authenticate(token)
 
 
 def test_a_key_of_a_disabled_person_is_dead(bob: Principal) -> None:
     _, token = made(bob)
     User.objects.filter(id=bob.user.id).update(is_active=False)
 
-    assert keys.authenticate(token) is None
+    with pytest.raises(Unauthenticated, match="not a member"):
+        keys.authenticate(token)
 
 
 def test_the_text_of_a_key_is_not_stored(alice: Principal) -> None:
@@ -218,13 +232,15 @@ def test_revoked_and_expired_keys_are_dead(alice: Principal) -> None:
         keys.revoke(alice, key.id)
         ApiKey.objects.filter(id=soon.id).update(expires_at=timezone.now())
 
-    assert keys.authenticate(revoked) is None
-    assert keys.authenticate(expired) is None
+    for token, words in ((revoked, "was revoked on"), (expired, "expired on")):
+        with pytest.raises(Unauthenticated, match=f"{words} .* Make a new one"):
+            keys.authenticate(token)
 
 
 @pytest.mark.parametrize("token", ["", "alloy_", "alloy_x_y", "nonsense", "\0", "ü" * 9000])
 def test_nonsense_is_no_key(db: None, token: str) -> None:
-    assert keys.authenticate(token) is None
+    with pytest.raises(Unauthenticated, match="not known"):
+        keys.authenticate(token)
 
 
 def test_members_revoke_their_own_keys_alone(alice: Principal, bob: Principal) -> None:

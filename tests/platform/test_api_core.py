@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from alloyworks.accounts.principal import Principal
+from tests.platform.conftest import fresh
 
 Api = Callable[[Principal], Client]
 
@@ -108,6 +109,7 @@ def test_a_session_needs_the_csrf_token_and_a_key_does_not(alice: Principal, api
     browser, key = Client(enforce_csrf_checks=True), api(alice)
     key.handler.enforce_csrf_checks = True
     browser.force_login(alice.user)
+    fresh(browser, alice)
     body = {"name": "laptop", "role": "member"}
 
     refused = browser.post("/api/v1/organisation/keys", body, "application/json")
@@ -118,6 +120,7 @@ def test_a_session_needs_the_csrf_token_and_a_key_does_not(alice: Principal, api
 def test_a_session_with_the_csrf_token_may_post(alice: Principal) -> None:
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(alice.user)
+    fresh(browser, alice)
     token = "a" * 32
     browser.cookies["csrftoken"] = token
 

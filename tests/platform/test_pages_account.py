@@ -124,7 +124,7 @@ def test_a_dangerous_action_is_asked_about_first(
     browser_of: BrowserOf, alice: Principal, bob: Principal, path: str
 ) -> None:
     browser = browser_of(alice)
-    browser.post("/accounts/keys/", {"name": "laptop", "role": "viewer"})
+    browser.post("/accounts/keys/", {"name": "laptop", "role": "viewer", "days": "30"})
     page = html(browser, f"/accounts/{path}/")
 
     for opened in re.findall(r'command="show-modal" commandfor="([^"]+)"', page):

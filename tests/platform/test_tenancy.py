@@ -32,6 +32,11 @@ def tenant_tables() -> dict[str, str]:
     return {"accounts_organisation": "id"} | {name: "organisation_id" for (name,) in found}
 
 
+def changeable_tables() -> dict[str, str]:
+    """Without the audit log, whose rows nobody changes."""
+    return {name: at for name, at in tenant_tables().items() if name != "accounts_auditentry"}
+
+
 @pytest.fixture
 def two_tenants(alice: Principal, charlie: Principal) -> tuple[Principal, Principal]:
     """Both have a row in every table."""
@@ -60,6 +65,7 @@ def furnish(principal: Principal) -> None:
     )
     org.apikey_set.create(created_by=principal.user, secret_hash=f"k {secret}", role="viewer")
     org.idempotencykey_set.create(created_by=principal.user, key="1", status=200)
+    org.auditentry_set.create(actor="x@y.z", action="job.submit", object_id="1")
 
 
 def make_job(principal: Principal, state: str = "queued") -> Job:
@@ -143,7 +149,7 @@ def test_foreign_rows_can_not_be_changed(
     two_tenants: tuple[Principal, Principal], statement: str
 ) -> None:
     alice, charlie = two_tenants
-    for table, column in tenant_tables().items():
+    for table, column in changeable_tables().items():
         with scope(alice.organisation.id), connection.cursor() as cursor:
             theirs = f" WHERE {column} = %s"
             cursor.execute(statement.format(table, column) + theirs, [charlie.organisation.id])
@@ -152,7 +158,7 @@ def test_foreign_rows_can_not_be_changed(
 
 def test_rows_can_not_be_given_to_another_tenant(two_tenants: tuple[Principal, Principal]) -> None:
     alice, charlie = two_tenants
-    for table, column in tenant_tables().items():
+    for table, column in changeable_tables().items():
         with (
             scope(alice.organisation.id),
             pytest.raises(ProgrammingError, match="row-level security"),

@@ -1,14 +1,37 @@
 """The forms behind the account pages."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from allauth.account.forms import SignupForm
 from django import forms
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
 
-from alloyworks.accounts import signup
+from alloyworks.accounts import audit, signup
+from alloyworks.accounts.keys import DEFAULT_LIFE
 from alloyworks.accounts.models import Role, User
+from alloyworks.accounts.roles import Scope
+
+SCOPE_WORDS: dict[Scope, str] = {
+    "all": "Everything that the role may do",
+    "read": "Look at everything, and download",
+    "data": "Upload and delete datasets and models",
+    "jobs": "Submit and cancel jobs",
+    "people": "Members, invitations, keys and the audit log",
+}
+DEED_WORDS = [
+    ("organisation", "The organisation"),
+    ("member", "Members"),
+    ("invitation", "Invitations"),
+    ("key", "API keys"),
+    ("dataset", "Datasets"),
+    ("model", "Models"),
+    ("job", "Jobs"),
+    ("person", "Signing in, passwords, factors"),
+    ("audit", "This log"),
+]
 
 
 class SignUpForm(SignupForm):  # type: ignore[misc]  # allauth ships no types
@@ -25,7 +48,7 @@ class SignUpForm(SignupForm):  # type: ignore[misc]  # allauth ships no types
             return super().save(request)
 
     def custom_signup(self, request: HttpRequest, user: User) -> None:
-        signup.found(user, self.cleaned_data["organisation"])
+        signup.found(user, self.cleaned_data["organisation"], audit.address_of(request))
 
 
 class InviteForm(forms.Form):
@@ -38,11 +61,40 @@ class RoleForm(forms.Form):
 
 
 class KeyForm(forms.Form):
+    """A key that is made on the page opens everything unless it is narrowed."""
+
+    DAYS = [(7, "7 days"), (30, "30 days"), (90, "90 days"), (365, "1 year"), (0, "never")]
+
     name = forms.CharField(max_length=120)
     role = forms.ChoiceField(choices=Role.choices, initial=Role.MEMBER)
-    expires_at = forms.DateTimeField(
-        required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
+    scopes = forms.MultipleChoiceField(
+        choices=SCOPE_WORDS.items(),
+        initial=["all"],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
     )
+    days = forms.TypedChoiceField(choices=DAYS, coerce=int, initial=DEFAULT_LIFE.days)
+
+    def clean_scopes(self) -> list[str]:
+        return self.cleaned_data["scopes"] or ["all"]
+
+    def until(self) -> datetime | None:
+        """When the key ends; None for never."""
+        days = self.cleaned_data["days"]
+        return timezone.now() + timedelta(days=days) if days else None
+
+
+class OrganisationForm(forms.Form):
+    name = forms.CharField(max_length=signup.NAME_LENGTH)
+
+
+class AuditForm(forms.Form):
+    """What to show of the audit log; every field may be left empty."""
+
+    action = forms.ChoiceField(choices=[("", "Everything"), *DEED_WORDS], required=False)
+    actor = forms.EmailField(required=False)
+    since = forms.DateTimeField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateTimeField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
 
 
 class JoinForm(forms.Form):

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from alloyworks.accounts import signup
+from alloyworks.accounts import audit, signup
 from alloyworks.accounts.keys import hashed
 from alloyworks.accounts.members import members_of, refuse_role_above
 from alloyworks.accounts.models import Invitation, Membership, Organisation, Role, User
@@ -46,6 +46,7 @@ def invite(principal: Principal, email: str, role: Role) -> Invitation:
         secret_hash=hashed(token),
         expires_at=timezone.now() + VALID_FOR,
     )
+    audit.note(principal, "invitation.create", invitation.id, email, role=role.value)
     transaction.on_commit(lambda: _mail(principal, invitation, token), robust=True)
     return invitation
 
@@ -56,9 +57,11 @@ def pending(principal: Principal) -> QuerySet[Invitation]:
 
 
 def withdraw(principal: Principal, invitation_id: UUID) -> None:
-    deleted, _ = pending(principal).filter(id=invitation_id).delete()
-    if not deleted:
+    invitation = pending(principal).filter(id=invitation_id).first()
+    if invitation is None:
         raise NotFound(f"No open invitation {invitation_id} in this organisation.")
+    invitation.delete()
+    audit.note(principal, "invitation.withdraw", invitation_id, invitation.email)
 
 
 def look_up(token: str) -> Invitation:
@@ -76,7 +79,7 @@ def look_up(token: str) -> Invitation:
     return invitation
 
 
-def accept(token: str, user: User) -> Principal:
+def accept(token: str, user: User, address: str | None = None) -> Principal:
     """The holder of the link becomes a member."""
     invitation = look_up(token)
     organisation = invitation.organisation
@@ -89,15 +92,19 @@ def accept(token: str, user: User) -> Principal:
             raise Conflict("This invitation was accepted already; sign in.")
         role = Role(invitation.role)
         Membership.objects.create(organisation=organisation, user=user, role=role)
-    return Principal(user, organisation, role)
+        joined = Principal(user, organisation, role, address=address)
+        audit.note(joined, "member.join", user.id, user.email, role=role.value)
+    return joined
 
 
-def accept_as_new(token: str, password: str, name: str = "") -> Principal:
+def accept_as_new(
+    token: str, password: str, name: str = "", address: str | None = None
+) -> Principal:
     """Makes the account for the invited address, which the mail has proved, and accepts."""
     with scope():
         invitation = look_up(token)
         user = signup.register_person(invitation.email, password, name, verified=True)
-        return accept(token, user)
+        return accept(token, user, address)
 
 
 def has_account(invitation: Invitation) -> bool:

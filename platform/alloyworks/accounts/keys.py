@@ -1,21 +1,28 @@
-"""API keys: made, recognised, revoked. A key is `alloy_<prefix>_<secret>`."""
+"""API keys: made, recognised, revoked. A key is `alloy_<prefix>_<secret>`.
+
+Scanners for leaked secrets find one by `alloy_[0-9a-f]{8}_[A-Za-z0-9_-]{43}`.
+"""
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from alloyworks.accounts import audit, factors
 from alloyworks.accounts.models import ApiKey, Membership, Role
 from alloyworks.accounts.principal import Principal
-from alloyworks.accounts.roles import roles_up_to, weaker
-from alloyworks.errors import FieldError, Invalid, NotFound, invalid
+from alloyworks.accounts.roles import SCOPES, Scope, allowed, roles_up_to, weaker
+from alloyworks.errors import FieldError, Invalid, NotFound, Unauthenticated, invalid
 from alloyworks.tenancy import scope
 
 SEEN_EVERY = timedelta(minutes=1)
+DEFAULT_LIFE = timedelta(days=90)
 NAME_LENGTH = 120
+NEW_KEY = "Make a new one on the page /accounts/keys/."
 
 
 def hashed(secret: str) -> str:
@@ -24,10 +31,16 @@ def hashed(secret: str) -> str:
 
 
 def create(
-    principal: Principal, name: str, role: Role, expires_at: datetime | None = None
+    principal: Principal,
+    name: str,
+    role: Role,
+    expires_at: datetime | None = None,
+    scopes: Sequence[Scope] = ("all",),
 ) -> tuple[ApiKey, str]:
-    """A new key and its text, which is shown this once."""
+    """A new key and its text, which is shown this once. Without a date it does not expire."""
+    scopes = list(dict.fromkeys(scopes))
     _refuse_bad(principal, name, role, expires_at)
+    _refuse_wide(principal, role, scopes)
     prefix = secrets.token_hex(4)
     token = f"alloy_{prefix}_{secrets.token_urlsafe(32)}"
     key = ApiKey.objects.create(
@@ -35,28 +48,43 @@ def create(
         created_by=principal.user,
         name=name.strip(),
         role=role,
+        scopes=scopes,
         prefix=prefix,
         secret_hash=hashed(token),
         expires_at=expires_at,
     )
+    until = expires_at.isoformat() if expires_at else None
+    audit.note(
+        principal, "key.create", key.id, key.name, prefix=prefix, scopes=scopes, expires_at=until
+    )
     return key, token
 
 
-def authenticate(token: str) -> Principal | None:
-    """The key's owner, at most with the role they have today; None for a dead or unknown key."""
+def default_expiry() -> datetime:
+    return timezone.now() + DEFAULT_LIFE
+
+
+def authenticate(token: str, address: str | None = None) -> Principal:
+    """The key's owner, at most with the role they have today.
+
+    Raises Unauthenticated, with what to do, for an unknown or dead key, and Forbidden when the
+    organisation demands a second factor that the owner has not set up.
+    """
     digest = hashed(token)
     with scope(secret=digest):
-        known = ApiKey.objects.select_related("created_by").filter(secret_hash=digest)
-        key = _live(known).first()
-    if key is None or not key.created_by.is_active:
-        return None
+        key = ApiKey.objects.select_related("created_by").filter(secret_hash=digest).first()
+    if key is None:
+        raise Unauthenticated(f"This API key is not known. {NEW_KEY}")
+    _refuse_dead(key)
     with scope(key.organisation_id, key.created_by_id):
-        membership = Membership.objects.filter(user_id=key.created_by_id).first()
-        if membership is None:
-            return None
+        members = Membership.objects.filter(organisation_id=key.organisation_id)
+        membership = members.filter(user_id=key.created_by_id).first()
+        if membership is None or not key.created_by.is_active:
+            raise Unauthenticated("Whoever made this API key is not a member any more.")
+        factors.refuse_without(key.created_by, key.organisation)
         _note_use(key)
         role = weaker(Role(membership.role), Role(key.role))
-        return Principal(key.created_by, key.organisation, role, key)
+        return Principal(key.created_by, key.organisation, role, key, address)
 
 
 def keys_of(principal: Principal) -> QuerySet[ApiKey]:
@@ -67,9 +95,11 @@ def keys_of(principal: Principal) -> QuerySet[ApiKey]:
 
 
 def revoke(principal: Principal, key_id: UUID) -> None:
-    key = keys_of(principal).filter(id=key_id)
-    if key.order_by().update(revoked_at=timezone.now()) != 1:
+    key = keys_of(principal).filter(id=key_id).first()
+    if key is None:
         raise NotFound(f"No live API key {key_id} that you may revoke.")
+    ApiKey.objects.filter(id=key.id, revoked_at=None).update(revoked_at=timezone.now())
+    audit.note(principal, "key.revoke", key.id, key.name, prefix=key.prefix)
 
 
 def _refuse_bad(principal: Principal, name: str, role: Role, expires_at: datetime | None) -> None:
@@ -85,6 +115,25 @@ def _refuse_bad(principal: Principal, name: str, role: Role, expires_at: datetim
         raise invalid(["expires_at"], f"{expires_at} has no time zone.", "Add Z, or an offset.")
     if expires_at is not None and expires_at <= timezone.now():
         raise invalid(["expires_at"], f"{expires_at:%c} has passed.", "Choose a time to come.")
+
+
+def _refuse_wide(principal: Principal, role: Role, scopes: Sequence[Scope]) -> None:
+    """A key that may make keys must not make one that does more than itself."""
+    if unknown := set(scopes) - set(SCOPES):
+        remedy = f"Known are {', '.join(SCOPES)}."
+        raise invalid(["scopes"], f"There is no scope {min(unknown)!r}.", remedy)
+    if not scopes:
+        raise invalid(["scopes"], "The key would open nothing.", f"Name some of {list(SCOPES)}.")
+    if beyond := allowed(role, scopes) - principal.allowed:
+        msg = f"The key that you use does not open {min(beyond)} itself."
+        raise invalid(["scopes"], msg, "Name fewer scopes, or use a key with more.")
+
+
+def _refuse_dead(key: ApiKey) -> None:
+    if key.revoked_at is not None:
+        raise Unauthenticated(f"This API key was revoked on {key.revoked_at:%Y-%m-%d}. {NEW_KEY}")
+    if key.expires_at is not None and key.expires_at <= timezone.now():
+        raise Unauthenticated(f"This API key expired on {key.expires_at:%Y-%m-%d}. {NEW_KEY}")
 
 
 def _live(found: QuerySet[ApiKey]) -> QuerySet[ApiKey]:

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from alloyworks.accounts import audit
 from alloyworks.accounts.models import ApiKey, Membership, Role
 from alloyworks.accounts.principal import Principal
 from alloyworks.accounts.roles import roles_up_to
@@ -27,8 +28,11 @@ def change_role(principal: Principal, user_id: UUID, role: Role) -> Membership:
     _refuse_above(principal, Role(membership.role), role)
     if role != Role.OWNER:
         _refuse_last_owner(membership)
-    membership.role = role
+    before, membership.role = membership.role, role
     membership.save(update_fields=["role"])
+    audit.note(
+        principal, "member.role", user_id, membership.user.email, before=before, after=role.value
+    )
     return membership
 
 
@@ -42,6 +46,13 @@ def remove(principal: Principal, user_id: UUID) -> None:
     keys = ApiKey.objects.filter(organisation=principal.organisation, created_by_id=user_id)
     keys.filter(revoked_at=None).update(revoked_at=timezone.now())
     membership.delete()
+    audit.note(principal, "member.remove", user_id, membership.user.email, role=membership.role)
+
+
+def concerns_owners(principal: Principal, user_id: UUID, role: Role | None = None) -> bool:
+    """Whether somebody becomes an owner, or an owner stops being one."""
+    owners = members_of(principal).filter(role=Role.OWNER)
+    return role == Role.OWNER or owners.filter(user_id=user_id).exists()
 
 
 def refuse_role_above(principal: Principal, role: Role) -> None:

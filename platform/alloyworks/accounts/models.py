@@ -1,6 +1,7 @@
 """People, organisations, and who may do what in them."""
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from alloyworks.ids import new_id
@@ -35,6 +36,7 @@ class Organisation(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(max_length=120)
+    requires_mfa = models.BooleanField(default=False)  # of everybody who works in it
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -80,12 +82,18 @@ class Invitation(TenantModel):
     accepted_at = models.DateTimeField(null=True, blank=True)
 
 
+def everything() -> list[str]:
+    """The scopes of a key that is not narrowed."""
+    return ["all"]
+
+
 class ApiKey(TenantModel):
     """`alloy_<prefix>_<secret>`, shown once; only its SHA-256 is kept."""
 
     created_by = models.ForeignKey(User, on_delete=models.CASCADE)
     name = models.CharField(max_length=120)
     role = models.CharField(max_length=16, choices=Role.choices)
+    scopes = ArrayField(models.CharField(max_length=16), default=everything)
     prefix = models.CharField(max_length=12)
     secret_hash = models.CharField(max_length=64, unique=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
@@ -109,3 +117,25 @@ class IdempotencyKey(TenantModel):
             )
         ]
         indexes = [models.Index(fields=["organisation", "created_at"])]
+
+
+class AuditEntry(TenantModel):
+    """What somebody did, and from where. The app role may add entries; nobody's app changes one.
+
+    Names are copied: an entry outlives the person and the thing that it tells of.
+    """
+
+    actor_id = models.UUIDField(null=True)
+    actor = models.CharField(max_length=254)  # e-mail address at the time; empty: nobody known
+    api_key = models.CharField(max_length=12)  # prefix of the key that was used, if any
+    address = models.GenericIPAddressField(null=True)
+    action = models.CharField(max_length=40)
+    object_id = models.CharField(max_length=64)
+    object_name = models.CharField(max_length=300)
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["organisation", "-id"]),
+            models.Index(fields=["organisation", "actor", "-id"]),
+        ]

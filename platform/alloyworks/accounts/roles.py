@@ -1,5 +1,6 @@
 """Who may do what: one table, used by the API, the pages and the tests alike."""
 
+from collections.abc import Iterable
 from typing import Literal, get_args
 
 from alloyworks.accounts.models import Role
@@ -7,9 +8,11 @@ from alloyworks.accounts.models import Role
 Action = Literal[
     "organisation.view",
     "organisation.edit",
+    "organisation.secure",
     "members.view",
     "members.manage",
     "keys.manage",
+    "audit.view",
     "datasets.view",
     "datasets.create",
     "datasets.download",
@@ -20,10 +23,18 @@ Action = Literal[
     "jobs.view",
     "jobs.submit",
     "jobs.cancel",
+    "usage.view",
 ]
 
 _VIEWER: frozenset[Action] = frozenset(
-    {"organisation.view", "members.view", "datasets.view", "models.view", "jobs.view"}
+    {
+        "organisation.view",
+        "members.view",
+        "datasets.view",
+        "models.view",
+        "jobs.view",
+        "usage.view",
+    }
 )
 _MEMBER: frozenset[Action] = _VIEWER | {
     "keys.manage",
@@ -38,9 +49,27 @@ _MEMBER: frozenset[Action] = _VIEWER | {
 ALLOWED: dict[Role, frozenset[Action]] = {
     Role.VIEWER: _VIEWER,
     Role.MEMBER: _MEMBER,
-    Role.ADMIN: _MEMBER | {"members.manage", "organisation.edit"},
+    Role.ADMIN: _MEMBER | {"members.manage", "organisation.edit", "audit.view"},
     Role.OWNER: frozenset(get_args(Action)),
 }
+
+Scope = Literal["read", "data", "jobs", "people", "all"]
+_READ: frozenset[Action] = _VIEWER | {"datasets.download", "models.download"}
+SCOPES: dict[Scope, frozenset[Action]] = {
+    "read": _READ,
+    "data": _READ | {"datasets.create", "datasets.delete", "models.delete"},
+    "jobs": _READ | {"jobs.submit", "jobs.cancel"},
+    "people": _READ | {"members.manage", "keys.manage", "organisation.edit", "audit.view"},
+    "all": frozenset(get_args(Action)),
+}
+"""What an API key may be narrowed to; it never does more than its role, nor than its maker's."""
+
+
+def allowed(role: Role, scopes: Iterable[str] = ("all",)) -> frozenset[Action]:
+    """What a role may do through a key of these scopes. An unknown scope opens nothing."""
+    opened = (actions for scope, actions in SCOPES.items() if scope in scopes)
+    return ALLOWED[role] & frozenset().union(*opened)
+
 
 RANK = [Role.VIEWER, Role.MEMBER, Role.ADMIN, Role.OWNER]
 

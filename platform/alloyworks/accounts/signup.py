@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
+from alloyworks.accounts import audit
 from alloyworks.accounts.models import Membership, Organisation, Role, User
 from alloyworks.accounts.principal import Principal
 from alloyworks.errors import Conflict, FieldError, Invalid
@@ -15,10 +16,12 @@ from alloyworks.tenancy import scope
 NAME_LENGTH = 120
 
 
-def register(organisation: str, email: str, password: str, name: str = "") -> Principal:
+def register(
+    organisation: str, email: str, password: str, name: str = "", address: str | None = None
+) -> Principal:
     """A new person and their organisation, all or nothing."""
     with scope():
-        return found(register_person(email, password, name), organisation)
+        return found(register_person(email, password, name), organisation, address)
 
 
 def register_person(email: str, password: str, name: str = "", *, verified: bool = False) -> User:
@@ -36,13 +39,15 @@ def register_person(email: str, password: str, name: str = "", *, verified: bool
     return user
 
 
-def found(user: User, name: str) -> Principal:
+def found(user: User, name: str, address: str | None = None) -> Principal:
     """A new organisation, owned by `user`."""
     organisation = Organisation(id=new_id(), name=organisation_name(name))
     with scope(organisation.id, user.id):
         organisation.save(force_insert=True)
         Membership.objects.create(organisation=organisation, user=user, role=Role.OWNER)
-    return Principal(user, organisation, Role.OWNER)
+        owner = Principal(user, organisation, Role.OWNER, address=address)
+        audit.note(owner, "organisation.create", organisation.id, organisation.name)
+    return owner
 
 
 def organisation_name(given: str) -> str:

@@ -1,16 +1,25 @@
-"""Pages about people and keys; signing in and up is allauth's."""
+"""Pages about people, keys and the organisation; signing in and up is allauth's."""
 
 from django.urls import path
 
-from alloyworks.accounts import views
+from alloyworks.accounts.views import audit, factors, keys, members, organisation, sessions
 
 urlpatterns = [
-    path("members/", views.members, name="members"),
-    path("members/<uuid:user_id>/role/", views.change_role, name="member-role"),
-    path("members/<uuid:user_id>/remove/", views.remove, name="member-remove"),
-    path("invitations/<uuid:invitation_id>/withdraw/", views.withdraw, name="invitation-withdraw"),
-    path("invitations/<str:token>/", views.invitation, name="invitation"),
-    path("keys/", views.keys, name="keys"),
-    path("keys/<uuid:key_id>/revoke/", views.revoke, name="key-revoke"),
-    path("switch/", views.switch, name="switch-organisation"),
+    path("members/", members.members, name="members"),
+    path("members/<uuid:user_id>/role/", members.change_role, name="member-role"),
+    path("members/<uuid:user_id>/remove/", members.remove, name="member-remove"),
+    path(
+        "invitations/<uuid:invitation_id>/withdraw/", members.withdraw, name="invitation-withdraw"
+    ),
+    path("invitations/<str:token>/", members.invitation, name="invitation"),
+    path("keys/", keys.keys, name="keys"),
+    path("keys/<uuid:key_id>/revoke/", keys.revoke, name="key-revoke"),
+    path("organisation/", organisation.organisation, name="organisation"),
+    path("organisation/mfa/", organisation.demand_mfa, name="organisation-mfa"),
+    path("switch/", organisation.switch, name="switch-organisation"),
+    path("audit/", audit.audit, name="audit"),
+    path("2fa/webauthn/keys/<int:pk>/remove/", factors.remove_passkey),  # before allauth's
+    path("sessions/", sessions.sessions, name="sessions"),
+    path("sessions/end/", sessions.end_all, name="sessions-end"),
+    path("sessions/<int:session_id>/end/", sessions.end, name="session-end"),
 ]

@@ -2,7 +2,7 @@
 
 from ninja import NinjaAPI
 
-from alloyworks.api import datasets, jobs, models, organisation, problems, signup
+from alloyworks.api import account, audit, datasets, jobs, models, organisation, problems, signup, usage
 from alloyworks.api.auth import ApiKey, Session
 from alloyworks.api.openapi import DOCS, DocumentedApi
 from alloyworks.api.parser import StrictJson
@@ -19,6 +19,8 @@ api: NinjaAPI = DocumentedApi(
 )
 api.add_router("/signup", signup.router, tags=["Organisation"])
 api.add_router("/organisation", organisation.router, tags=["Organisation"])
+api.add_router("/account", account.router, tags=["Organisation"])
+api.add_router("/audit", audit.router, tags=["Organisation"])
 api.add_router("/datasets", datasets.router, tags=["Datasets"])
 api.add_router("/models", models.router, tags=["Models"])
 api.add_router("/jobs", jobs.router, tags=["Jobs"])

@@ -7,9 +7,10 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Status
 from pydantic import BaseModel, Field
 
-from alloyworks.accounts import invitations, keys, members
-from alloyworks.accounts.models import ApiKey, Invitation, Membership, Role
-from alloyworks.accounts.principal import principal_of
+from alloyworks.accounts import fresh, invitations, keys, members, organisations
+from alloyworks.accounts.models import ApiKey, Invitation, Membership, Organisation, Role
+from alloyworks.accounts.principal import Principal, principal_of
+from alloyworks.accounts.roles import Scope
 from alloyworks.api.pagination import Cursor, Limit, Page, page_of
 from alloyworks.api.problems import PROBLEMS
 
@@ -20,7 +21,15 @@ class OrganisationOut(BaseModel):
     id: UUID
     name: str
     created_at: datetime
+    requires_mfa: bool = Field(description="Members need a second factor, for sessions and keys")
     role: Role = Field(description="Yours, here")
+
+
+class OrganisationIn(BaseModel):
+    """What is left out stays as it is."""
+
+    name: str | None = None
+    requires_mfa: bool | None = Field(None, description="Only owners change it")
 
 
 class MemberOut(BaseModel):
@@ -50,13 +59,20 @@ class InvitationOut(BaseModel):
 class KeyIn(BaseModel):
     name: str = Field(description="What the key is for")
     role: Role = Field(Role.MEMBER, description="At most your own")
-    expires_at: datetime | None = None
+    scopes: list[Scope] = Field(
+        ["all"], min_length=1, description="What of the role the key opens: one or several"
+    )
+    expires_at: datetime | None = Field(
+        default_factory=keys.default_expiry,
+        description=f"{keys.DEFAULT_LIFE.days} days from now when left out; null: never",
+    )
 
 
 class KeyOut(BaseModel):
     id: UUID
     name: str
     role: Role
+    scopes: list[str]
     prefix: str = Field(description="How the key's text begins, after `alloy_`")
     created_by: str
     created_at: datetime
@@ -71,10 +87,19 @@ class NewKeyOut(KeyOut):
 @router.get("", response={200: OrganisationOut, **PROBLEMS}, summary="Your organisation")
 def show(request: HttpRequest) -> OrganisationOut:
     principal = principal_of(request, "organisation.view")
+    return organisation_out(principal, principal.organisation)
+
+
+@router.patch("", response={200: OrganisationOut, **PROBLEMS}, summary="Change it")
+def edit(request: HttpRequest, body: OrganisationIn) -> OrganisationOut:
+    principal = principal_of(request, "organisation.edit")
     found = principal.organisation
-    return OrganisationOut(
-        id=found.id, name=found.name, created_at=found.created_at, role=principal.role
-    )
+    if body.name is not None:
+        found = organisations.rename(principal, body.name)
+    if body.requires_mfa is not None:
+        fresh.require(request)
+        found = organisations.demand_mfa(principal, body.requires_mfa)
+    return organisation_out(principal, found)
 
 
 @router.get("/members", response={200: Page[MemberOut], **PROBLEMS}, summary="List members")
@@ -89,6 +114,8 @@ def list_members(request: HttpRequest, cursor: Cursor = None, limit: Limit = 50)
 )
 def change_role(request: HttpRequest, user_id: UUID, body: RoleIn) -> MemberOut:
     principal = principal_of(request, "members.manage")
+    if members.concerns_owners(principal, user_id, body.role):
+        fresh.require(request)
     return member_out(members.change_role(principal, user_id, body.role))
 
 
@@ -96,7 +123,10 @@ def change_role(request: HttpRequest, user_id: UUID, body: RoleIn) -> MemberOut:
     "/members/{user_id}", response={204: None, **PROBLEMS}, summary="Remove a member, or leave"
 )
 def remove_member(request: HttpRequest, user_id: UUID) -> Status[None]:
-    members.remove(principal_of(request, "members.view"), user_id)
+    principal = principal_of(request, "members.view")
+    if members.concerns_owners(principal, user_id):
+        fresh.require(request)
+    members.remove(principal, user_id)
     return Status(204, None)
 
 
@@ -115,6 +145,8 @@ def list_invitations(
 def invite(request: HttpRequest, body: InvitationIn) -> Status[InvitationOut]:
     """Mails a link that works for seven days, once."""
     principal = principal_of(request, "members.manage")
+    if body.role == Role.OWNER:
+        fresh.require(request)
     return Status(201, invitation_out(invitations.invite(principal, body.email, body.role)))
 
 
@@ -139,7 +171,8 @@ def list_keys(request: HttpRequest, cursor: Cursor = None, limit: Limit = 50) ->
 @router.post("/keys", response={201: NewKeyOut, **PROBLEMS}, summary="Make an API key")
 def create_key(request: HttpRequest, response: HttpResponse, body: KeyIn) -> Status[NewKeyOut]:
     principal = principal_of(request, "keys.manage")
-    key, token = keys.create(principal, body.name, body.role, body.expires_at)
+    fresh.require(request)
+    key, token = keys.create(principal, body.name, body.role, body.expires_at, body.scopes)
     response["Cache-Control"] = "no-store"
     return Status(201, NewKeyOut(**key_out(key).model_dump(), api_key=token))
 
@@ -148,6 +181,16 @@ def create_key(request: HttpRequest, response: HttpResponse, body: KeyIn) -> Sta
 def revoke_key(request: HttpRequest, key_id: UUID) -> Status[None]:
     keys.revoke(principal_of(request, "keys.manage"), key_id)
     return Status(204, None)
+
+
+def organisation_out(principal: Principal, row: Organisation) -> OrganisationOut:
+    return OrganisationOut(
+        id=row.id,
+        name=row.name,
+        created_at=row.created_at,
+        requires_mfa=row.requires_mfa,
+        role=principal.role,
+    )
 
 
 def member_out(row: Membership) -> MemberOut:
@@ -169,6 +212,7 @@ def key_out(row: ApiKey) -> KeyOut:
         id=row.id,
         name=row.name,
         role=Role(row.role),
+        scopes=row.scopes,
         prefix=row.prefix,
         created_by=row.created_by.email,
         created_at=row.created_at,

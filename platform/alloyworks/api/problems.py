@@ -10,6 +10,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import BaseModel
 
+from alloyworks.accounts.principal import SIGN_IN
 from alloyworks.errors import (
     BadRequest,
     FieldError,
@@ -22,7 +23,6 @@ from alloyworks.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 TOO_BIG = TooLarge("The request's body is larger than 2 MiB; send large data as an upload.")
-SIGN_IN = "Sign in, or send an API key as `Authorization: Bearer alloy_…`."
 
 
 class FieldErrorOut(BaseModel):
@@ -48,7 +48,10 @@ PROBLEMS = dict.fromkeys((400, 401, 403, 404, 409, 413, 422, 429), ProblemOut)
 
 
 def render(problem: Problem) -> HttpResponse:
-    return JsonResponse(problem.body(), status=problem.status, content_type=MEDIA_TYPE)
+    answer = JsonResponse(problem.body(), status=problem.status, content_type=MEDIA_TYPE)
+    for name, value in problem.headers().items():
+        answer[name] = value
+    return answer
 
 
 def unknown(request: HttpRequest) -> NoReturn:
@@ -85,7 +88,7 @@ def install(api: NinjaAPI) -> None:
 
     @api.exception_handler(AuthenticationError)
     def on_nobody(request: HttpRequest, exc: AuthenticationError) -> HttpResponse:
-        return render(Unauthenticated(SIGN_IN))
+        return render(getattr(request, "refusal", None) or Unauthenticated(SIGN_IN))
 
     @api.exception_handler(ValidationError)
     def on_validation(request: HttpRequest, exc: ValidationError) -> HttpResponse:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
+from alloyworks.accounts import audit
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import manifest, names, usage
 from alloyworks.catalog.ingest.lines import Source
@@ -33,7 +34,9 @@ def create(
     name = names.checked(name)
     with tempfile.TemporaryDirectory(prefix="alloy-dataset-") as folder:
         found = ingest(stream, filename, Path(folder), test_percent)
-        return _store(principal, name, Path(folder), found)
+        made = _store(principal, name, Path(folder), found)
+    audit.note(principal, "dataset.create", made.id, made.name)
+    return made
 
 
 def datasets_of(principal: Principal) -> QuerySet[Dataset]:
@@ -58,12 +61,14 @@ def delete(principal: Principal, dataset_id: UUID) -> None:
             raise NotFound(f"There is no dataset {dataset_id}.")
         usage.let_go(JobInput.objects.filter(dataset=dataset), f"The dataset {dataset.name!r}")
         dataset.delete()
+        audit.note(principal, "dataset.delete", dataset_id, dataset.name)
         transaction.on_commit(lambda: objects.delete_prefix(prefix))
 
 
 def downloads(principal: Principal, dataset_id: UUID) -> list[Download]:
     principal.require("datasets.download")
     dataset = get(principal, dataset_id)
+    audit.note(principal, "dataset.download", dataset.id, dataset.name)
     return manifest.downloads(prefix_of(dataset), dataset.files, dataset.name)
 
 

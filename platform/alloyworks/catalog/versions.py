@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Max, Q, QuerySet
 
 from alloyengine.spec.doctor.licences import AND, UNKNOWN
+from alloyworks.accounts import audit
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import manifest, usage
 from alloyworks.catalog.manifest import Download, Entry
@@ -34,6 +35,7 @@ def get(principal: Principal, model_id: UUID) -> ModelVersion:
 def downloads(principal: Principal, model_id: UUID) -> list[Download]:
     principal.require("models.download")
     model = get(principal, model_id)
+    audit.note(principal, "model.download", model.id, label(model))
     return manifest.downloads(prefix_of(model), model.files, label(model))
 
 
@@ -51,6 +53,7 @@ def delete(principal: Principal, model_id: UUID) -> None:
             raise NotFound(f"There is no model {model_id}.")
         usage.let_go(_inputs(model), f"The model {label(model)!r}")
         model.delete()
+        audit.note(principal, "model.delete", model_id, label(model))
         transaction.on_commit(lambda: objects.delete_prefix(prefix_of(model)))
 
 

@@ -12,6 +12,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 from django.utils import timezone
 
+from alloyworks.accounts import audit
 from alloyengine.spec.protocol import Failure
 from alloyworks.accounts.keys import hashed
 from alloyworks.accounts.principal import Principal
@@ -60,6 +61,7 @@ def cancel(principal: Principal, job_id: UUID) -> Job:
     return job
 
 
+        audit.note(principal, "job.cancel", job.id, job.name)
 def retry(principal: Principal, job_id: UUID) -> Job:
     """Puts a failed or cancelled job into the queue again. Conflict in any other state."""
     principal.require("jobs.submit")
@@ -79,6 +81,7 @@ def retry(principal: Principal, job_id: UUID) -> Job:
 
 
 # What the dispatcher does.
+        audit.note(principal, "job.retry", job.id, job.name)
 
 
 def inputs_ready(job: Job) -> bool:
@@ -247,3 +250,21 @@ def _ended(job: Job) -> str:
 
 def _users_fault(code: str, message: str, remedy: str) -> Failure:
     return Failure(code=code, fault="user", message=message, remedy=remedy)
+def _last_straw(job: Job, failure: Failure) -> Failure | None:
+    """Why the job ends with this failure of an attempt; None when another attempt is made."""
+    outcome = outcomes.of(failure.code)
+    if outcome.again == "never":
+        return failure
+    if outcome.again == "free":
+        job.attempt_limit += 1
+    if outcome.lost_worker and (times := _workers_lost(job)) >= outcomes.LOST_WORKERS:
+        return outcomes.lost_workers(times, failure)
+    return failure if job.attempt_number >= job.attempt_limit else None
+
+
+def _workers_lost(job: Job) -> int:
+    """Since the job was submitted or retried."""
+    of_this_round = job.attempts.filter(number__gt=job.attempts_before)
+    return of_this_round.filter(failure__code__in=outcomes.LOSES_WORKER).count()
+
+

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from alloyengine.spec.evaluate import EvaluateSpec
 from alloyengine.spec.merge import MergeSpec
 from alloyengine.spec.train import TrainSpec
+from alloyworks.accounts import audit
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import names
 from alloyworks.config import config
@@ -47,6 +48,7 @@ def clone(principal: Principal, job_id: UUID) -> Job:
     """A new job with the same spec, checked anew."""
     return submit(principal, reading.get(principal, job_id).spec)
 
+        audit.note(principal, "job.submit", job.id, job.name, kind=job.kind)
 
 def _is_there(item: Resolved) -> bool:
     return bool(item.model or item.dataset)

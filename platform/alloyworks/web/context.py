@@ -25,5 +25,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             {"label": label, "url": url, "current": request.path.startswith(url)}
             for label, url in SECTIONS
         ],
+        "sees_audit": principal is not None and principal.may("audit.view"),
+        "edits_organisation": principal is not None and principal.may("organisation.edit"),
+        "single_sign_on": config.oidc_name if config.oidc_issuer else "",
         "email_dir": config.email_dir,
     }

@@ -1,18 +1,24 @@
 """What holds for every page: where its parts may come from, and how it says problems."""
 
 from collections.abc import Callable
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
+from alloyworks.accounts.factors import SecondFactorMissing
+from alloyworks.config import config
 from alloyworks.errors import Problem, Unauthenticated
 
-# Everything comes from this deployment, and nothing inline runs.
+# Everything comes from this deployment, and nothing inline runs. Forms may lead on to the provider
+# of single sign-on: browsers hold redirects of forms against the policy as well.
+_ISSUER = urlsplit(config.oidc_issuer or "")
+_PROVIDER = f" {_ISSUER.scheme}://{_ISSUER.netloc}" if _ISSUER.netloc else ""
 POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
+    f"form-action 'self'{_PROVIDER}; frame-ancestors 'none'"
 )
 MACHINES = ("/api/", "/runner/")
 
@@ -41,7 +47,13 @@ class ProblemPages:
             return None
         if isinstance(exception, Unauthenticated) and not request.user.is_authenticated:
             return _to_sign_in(request)
-        return render(request, "problem.html", {"problem": exception}, status=exception.status)
+        if isinstance(exception, SecondFactorMissing):
+            messages.error(request, exception.detail)
+            return redirect("mfa_index")
+        answer = render(request, "problem.html", {"problem": exception}, status=exception.status)
+        for name, value in exception.headers().items():
+            answer[name] = value
+        return answer
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.core.serializers.json import DjangoJSONEncoder
 from django.forms import BoundField
 from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
@@ -56,6 +57,12 @@ def when(at: datetime | None) -> SafeString:
     exact = f"{at:%Y-%m-%d %H:%M:%S} UTC"
     markup = '<time datetime="{}" title="{}">{}</time>'
     return format_html(markup, at.isoformat(), exact, naturaltime(at).replace("\xa0", " "))
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """For a script to read from an attribute."""
+    return json.dumps(value, cls=DjangoJSONEncoder)
 
 
 @register.filter

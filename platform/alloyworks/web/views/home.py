@@ -13,6 +13,8 @@ def home(request: HttpRequest) -> HttpResponse:
     principal: Principal | None = getattr(request, "principal", None)
     if principal is not None:
         return render(request, "home/dashboard.html", dashboard.context_of(principal))
+    if refusal := getattr(request, "refusal", None):
+        raise refusal
     if request.user.is_authenticated:
         return render(request, "home/nowhere.html")
     return render(request, "home/landing.html", {"scan": illustration.scan()})

@@ -75,8 +75,11 @@ def grant(cursor: CursorWrapper, name: str) -> None:
         "GRANT USAGE ON SCHEMA public TO {role}",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
         "REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {role}",
+        "REVOKE UPDATE, DELETE ON accounts_auditentry FROM {role}",
+        "REVOKE INSERT, UPDATE, DELETE ON usage_limits FROM {role}",
         "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
-        "GRANT EXECUTE ON FUNCTION alloy_unfinished_jobs() TO {role}",
+        "GRANT EXECUTE ON FUNCTION alloy_unfinished_jobs(), alloy_jobs_to_tidy() TO {role}",
+        "GRANT EXECUTE ON FUNCTION alloy_queue_place(uuid) TO {role}",
     ]
     for statement in statements:
         cursor.execute(sql.SQL(statement).format(role=sql.Identifier(name)))

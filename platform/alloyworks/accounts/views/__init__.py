@@ -1,0 +1,1 @@
+"""Pages about people, keys and the organisation; allauth has those about one's own account."""

@@ -45,17 +45,6 @@ class Config(BaseSettings):
     upload_max_bytes: int = Field(2 * 1024**3, ge=1024, description="Largest dataset file")
     email_dir: Path | None = Field(None, description="Mails become files here; None: SMTP")
     email_url: str = Field("smtp://localhost:25", description="SMTP server, used without email_dir")
-
-
-def load() -> Config:
-    """The configuration of this process; exits with one line a fault when it is wrong."""
-    try:
-        return Config()  # every field comes from the environment
-    except ValidationError as error:
-        lines = [f"ALLOY_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
-        raise SystemExit("Settings are wrong:\n  " + "\n  ".join(lines)) from None
-
-
     email_verification: Literal["none", "optional", "mandatory"] = Field(
         "optional", description="mandatory: nobody signs in before their address is confirmed"
     )
@@ -80,4 +69,15 @@ def load() -> Config:
 def split(text: str) -> list[str]:
     """The items of a comma-separated list."""
     return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def load() -> Config:
+    """The configuration of this process; exits with one line a fault when it is wrong."""
+    try:
+        return Config()  # every field comes from the environment
+    except ValidationError as error:
+        lines = [f"ALLOY_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+        raise SystemExit("Settings are wrong:\n  " + "\n  ".join(lines)) from None
+
+
 config = load()

@@ -47,8 +47,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "alloyworks.accounts.middleware.TenantMiddleware",
     "alloyworks.accounts.middleware.SessionsSeen",
+    "alloyworks.accounts.middleware.TenantMiddleware",
     "alloyworks.api.idempotency.Idempotency",
 ]
 
@@ -123,7 +123,6 @@ ACCOUNT_RATE_LIMITS = {
 PASSWORD_RESET_TIMEOUT = 3600  # seconds
 ACCOUNT_FORMS = {"signup": "alloyworks.accounts.forms.SignUpForm"}
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
-LOGIN_URL = "/accounts/login/"
 MFA_ADAPTER = "alloyworks.accounts.adapters.SecondFactors"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -140,6 +139,7 @@ if config.oidc_issuer:
         "settings": {"server_url": config.oidc_issuer},
     }
     SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"] = [_provider]
+LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 
@@ -163,8 +163,8 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": config.broker_url.replace("redis+socket://", "unix://"),
-    }
         "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},  # seconds
+    }
 }
 STATIC_URL = "/static/"
 STATIC_ROOT = config.state_dir / "static"

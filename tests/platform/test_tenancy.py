@@ -64,8 +64,8 @@ def furnish(principal: Principal) -> None:
         organisation=org, email="x@y.z", role="viewer", secret_hash=f"i {secret}", expires_at=now
     )
     org.apikey_set.create(created_by=principal.user, secret_hash=f"k {secret}", role="viewer")
-    org.idempotencykey_set.create(created_by=principal.user, key="1", status=200)
     org.auditentry_set.create(actor="x@y.z", action="job.submit", object_id="1")
+    org.idempotencykey_set.create(created_by=principal.user, key="1", status=200)
 
 
 def make_job(principal: Principal, state: str = "queued") -> Job:

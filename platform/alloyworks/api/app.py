@@ -2,7 +2,17 @@
 
 from ninja import NinjaAPI
 
-from alloyworks.api import account, audit, datasets, jobs, models, organisation, problems, signup, usage
+from alloyworks.api import (
+    account,
+    audit,
+    datasets,
+    jobs,
+    models,
+    organisation,
+    problems,
+    signup,
+    usage,
+)
 from alloyworks.api.auth import ApiKey, Session
 from alloyworks.api.openapi import DOCS, DocumentedApi
 from alloyworks.api.parser import StrictJson

@@ -12,8 +12,8 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 from django.utils import timezone
 
-from alloyworks.accounts import audit
 from alloyengine.spec.protocol import Failure
+from alloyworks.accounts import audit
 from alloyworks.accounts.keys import hashed
 from alloyworks.accounts.principal import Principal
 from alloyworks.config import config
@@ -58,10 +58,10 @@ def cancel(principal: Principal, job_id: UUID) -> Job:
             job.save(update_fields=["cancel_requested_at"])
             note(job, f"{principal.user.email} asks the job to stop.")
             tasks.hint(job)
+        audit.note(principal, "job.cancel", job.id, job.name)
     return job
 
 
-        audit.note(principal, "job.cancel", job.id, job.name)
 def retry(principal: Principal, job_id: UUID) -> Job:
     """Puts a failed or cancelled job into the queue again. Conflict in any other state."""
     principal.require("jobs.submit")
@@ -77,11 +77,11 @@ def retry(principal: Principal, job_id: UUID) -> Job:
         ready = inputs_ready(job)
         move(job, QUEUED if ready else WAITING, f"Tried again by {principal.user.email}.")
         tasks.hint(job)
+        audit.note(principal, "job.retry", job.id, job.name)
     return job
 
 
 # What the dispatcher does.
-        audit.note(principal, "job.retry", job.id, job.name)
 
 
 def inputs_ready(job: Job) -> bool:
@@ -239,17 +239,6 @@ def _refuse_lost_inputs(job: Job) -> None:
             raise Conflict("An input of this job was deleted; submit a new job instead.")
 
 
-def _tries(job: Job) -> int:
-    """Attempts since the job was submitted or retried."""
-    return job.attempt_number - (job.attempt_limit - config.max_attempts)
-
-
-def _ended(job: Job) -> str:
-    return "failed" if job.state == FAILED else "was cancelled"
-
-
-def _users_fault(code: str, message: str, remedy: str) -> Failure:
-    return Failure(code=code, fault="user", message=message, remedy=remedy)
 def _last_straw(job: Job, failure: Failure) -> Failure | None:
     """Why the job ends with this failure of an attempt; None when another attempt is made."""
     outcome = outcomes.of(failure.code)
@@ -268,3 +257,14 @@ def _workers_lost(job: Job) -> int:
     return of_this_round.filter(failure__code__in=outcomes.LOSES_WORKER).count()
 
 
+def _tries(job: Job) -> int:
+    """Attempts since the job was submitted or retried."""
+    return job.attempt_number - (job.attempt_limit - config.max_attempts)
+
+
+def _ended(job: Job) -> str:
+    return "failed" if job.state == FAILED else "was cancelled"
+
+
+def _users_fault(code: str, message: str, remedy: str) -> Failure:
+    return Failure(code=code, fault="user", message=message, remedy=remedy)

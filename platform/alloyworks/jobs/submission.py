@@ -41,6 +41,7 @@ def submit(principal: Principal, spec: JobSpec | dict[str, Any]) -> Job:
         JobInput.objects.bulk_create(_rows(job, inputs))
         note(job, f"Submitted by {principal.user.email}.")
         tasks.hint(job)
+        audit.note(principal, "job.submit", job.id, job.name, kind=job.kind)
     return job
 
 
@@ -48,7 +49,6 @@ def clone(principal: Principal, job_id: UUID) -> Job:
     """A new job with the same spec, checked anew."""
     return submit(principal, reading.get(principal, job_id).spec)
 
-        audit.note(principal, "job.submit", job.id, job.name, kind=job.kind)
 
 def _is_there(item: Resolved) -> bool:
     return bool(item.model or item.dataset)

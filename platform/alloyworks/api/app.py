@@ -11,7 +11,6 @@ from alloyworks.api import (
     organisation,
     problems,
     signup,
-    usage,
 )
 from alloyworks.api.auth import ApiKey, Session
 from alloyworks.api.openapi import DOCS, DocumentedApi

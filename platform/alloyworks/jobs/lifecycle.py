@@ -239,24 +239,6 @@ def _refuse_lost_inputs(job: Job) -> None:
             raise Conflict("An input of this job was deleted; submit a new job instead.")
 
 
-def _last_straw(job: Job, failure: Failure) -> Failure | None:
-    """Why the job ends with this failure of an attempt; None when another attempt is made."""
-    outcome = outcomes.of(failure.code)
-    if outcome.again == "never":
-        return failure
-    if outcome.again == "free":
-        job.attempt_limit += 1
-    if outcome.lost_worker and (times := _workers_lost(job)) >= outcomes.LOST_WORKERS:
-        return outcomes.lost_workers(times, failure)
-    return failure if job.attempt_number >= job.attempt_limit else None
-
-
-def _workers_lost(job: Job) -> int:
-    """Since the job was submitted or retried."""
-    of_this_round = job.attempts.filter(number__gt=job.attempts_before)
-    return of_this_round.filter(failure__code__in=outcomes.LOSES_WORKER).count()
-
-
 def _tries(job: Job) -> int:
     """Attempts since the job was submitted or retried."""
     return job.attempt_number - (job.attempt_limit - config.max_attempts)

@@ -42,7 +42,18 @@ class Config(BaseSettings):
     local_slots: int = Field(1, ge=1, le=64, description="Attempts at once on this machine")
     lease_seconds: int = Field(60, ge=5, description="An attempt silent for longer is lost")
     max_attempts: int = Field(3, ge=1, le=20)
+    job_hours: float = Field(72, gt=0, description="A job may run for so long, unless it says else")
+    checkpoint_days: float = Field(
+        7, ge=0, le=3650, description="A failed or cancelled job can be gone on with for so long"
+    )
     upload_max_bytes: int = Field(2 * 1024**3, ge=1024, description="Largest dataset file")
+
+    # Of one organisation, unless `alloy limits` says else of it; None: any number.
+    limit_running_jobs: int | None = Field(None, ge=0, description="Jobs that run at once")
+    limit_open_jobs: int | None = Field(1000, ge=0, description="Jobs that wait or run")
+    limit_gpu_hours: float | None = Field(None, ge=0, description="GPU-hours a calendar month")
+    limit_job_hours: float | None = Field(None, ge=0, description="Hours of jobs a calendar month")
+    limit_storage_bytes: int | None = Field(None, ge=0, description="Of datasets and models")
     email_dir: Path | None = Field(None, description="Mails become files here; None: SMTP")
     email_url: str = Field("smtp://localhost:25", description="SMTP server, used without email_dir")
     email_verification: Literal["none", "optional", "mandatory"] = Field(

@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "alloyworks.accounts",
     "alloyworks.catalog",
     "alloyworks.jobs",
+    "alloyworks.usage",
     "alloyworks.storage",
     "alloyworks.api",
     "alloyworks.web",
@@ -121,7 +122,10 @@ ACCOUNT_RATE_LIMITS = {
     "confirm_email": "1/m/key",
 }
 PASSWORD_RESET_TIMEOUT = 3600  # seconds
-ACCOUNT_FORMS = {"signup": "alloyworks.accounts.forms.SignUpForm"}
+ACCOUNT_FORMS = {
+    "signup": "alloyworks.accounts.forms.SignUpForm",
+    "add_email": "alloyworks.accounts.forms.ChangeAddressForm",
+}
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 MFA_ADAPTER = "alloyworks.accounts.adapters.SecondFactors"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

@@ -11,6 +11,7 @@ from alloyworks.api import (
     organisation,
     problems,
     signup,
+    usage,
 )
 from alloyworks.api.auth import ApiKey, Session
 from alloyworks.api.openapi import DOCS, DocumentedApi
@@ -33,4 +34,5 @@ api.add_router("/audit", audit.router, tags=["Organisation"])
 api.add_router("/datasets", datasets.router, tags=["Datasets"])
 api.add_router("/models", models.router, tags=["Models"])
 api.add_router("/jobs", jobs.router, tags=["Jobs"])
+api.add_router("/usage", usage.router, tags=["Usage"])
 problems.install(api)

@@ -1,12 +1,9 @@
 """See the base models that every organisation has, and import more."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import django
 import typer
 from rich import box
 from rich.console import Console
@@ -21,9 +18,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from alloyworks.cli.deployment import set_up
 from alloyworks.cli.stack import StateOption
-from alloyworks.embedded import stack
-from alloyworks.embedded.state import state_dir
 
 if TYPE_CHECKING:
     from alloyworks.catalog.models import ModelVersion
@@ -35,7 +31,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 console = Console()
-GIVEN = "ALLOY_DATABASE_URL"  # set: the settings are the operator's, not a stack's
 
 
 @app.command("import")
@@ -47,7 +42,7 @@ def import_model(
     state: StateOption = None,
 ) -> None:
     """Add a base model, from a folder, the Hugging Face hub, or the demo's package."""
-    _set_up(state)
+    set_up(state)
     from alloyworks.catalog import base_models, versions
 
     with _bars(f"Obtaining {escape(source)}") as progress:
@@ -62,7 +57,7 @@ def import_model(
 @app.command("list")
 def list_models(state: StateOption = None) -> None:
     """Show the base models, newest first."""
-    _set_up(state)
+    set_up(state)
     from alloyworks.catalog import base_models, versions
 
     with base_models.servers():
@@ -82,14 +77,6 @@ def _extent(model: "ModelVersion") -> tuple[str, str]:
     """Number of weights, and size of all files."""
     size = sum(file["size"] for file in model.files)
     return f"{model.facts.get('parameters', 0) / 1e6:,.0f} M", f"{size / 1e6:,.0f} MB"
-
-
-def _set_up(state: Path | None) -> None:
-    """Django with the operator's settings, or those of the embedded stack."""
-    if state is not None or GIVEN not in os.environ:
-        os.environ |= stack.environment(state_dir(state))
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alloyworks.settings")
-    django.setup()
 
 
 @contextmanager

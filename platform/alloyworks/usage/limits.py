@@ -1,0 +1,159 @@
+"""What an organisation may use, and whether it still may.
+
+Numbers are compared under a lock of the organisation that is held until the transaction ends: of
+fifty requests at once that each would be the last one allowed, one is let in.
+"""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import F, Sum
+from django.utils import timezone
+
+from alloyworks.config import config
+from alloyworks.errors import TooMany
+from alloyworks.jobs.models import Job
+from alloyworks.jobs.states import RUNNING, STARTING, UNFINISHED
+from alloyworks.usage.models import Limits, Usage
+
+ASK = "Ask the operator of this deployment for more."
+
+
+STORED = """
+    SELECT coalesce(sum((file->>'size')::bigint), 0) FROM (
+        SELECT files FROM catalog_dataset WHERE organisation_id = %s
+        UNION ALL SELECT files FROM catalog_modelversion WHERE organisation_id = %s
+    ) manifests, jsonb_array_elements(files) file
+"""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """None: without a limit."""
+
+    running_jobs: int | None
+    open_jobs: int | None
+    gpu_hours: float | None
+    job_hours: float | None
+    storage_bytes: int | None
+    upload_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Used:
+    running_jobs: int
+    open_jobs: int
+    gpu_hours: float
+    job_hours: float
+    storage_bytes: int
+
+
+def allowance(organisation: UUID) -> Allowance:
+    own = Limits.objects.filter(organisation_id=organisation).first()
+    return Allowance(**{f.name: _limit(own, f.name) for f in fields(Allowance)})
+
+
+def used(organisation: UUID) -> Used:
+    """Now, and in this calendar month."""
+    open_jobs = Job.objects.filter(organisation_id=organisation, state__in=UNFINISHED)
+    hours = _hours(organisation, month_of(timezone.now()))
+    return Used(
+        running_jobs=running(organisation),
+        open_jobs=open_jobs.count(),
+        gpu_hours=hours["gpu"],
+        job_hours=hours["all"],
+        storage_bytes=stored(organisation),
+    )
+
+
+def refuse_job(organisation: UUID) -> None:
+    """TooMany when one job more would be too many, or the month's hours are used up."""
+    _alone(organisation)
+    may, has = allowance(organisation), used(organisation)
+    if may.open_jobs is not None and has.open_jobs >= may.open_jobs:
+        raise TooMany(
+            f"{has.open_jobs} jobs are waiting or running; {may.open_jobs} may. "
+            "Wait until one ends, or cancel one."
+        )
+    for what, limit, spent in (
+        ("GPU-hours", may.gpu_hours, has.gpu_hours),
+        ("hours of jobs", may.job_hours, has.job_hours),
+    ):
+        if limit is not None and spent >= limit:
+            raise TooMany(
+                f"This month's {limit:g} {what} are used up ({spent:.1f}). Wait until the month "
+                f"ends (UTC). {ASK}",
+                retry_after=_until_next_month(timezone.now()),
+            )
+    refuse_bytes(organisation, 0)
+
+
+def refuse_bytes(organisation: UUID, more: int) -> None:
+    """TooMany when so many bytes more do not fit."""
+    limit = allowance(organisation).storage_bytes
+    if limit is None:
+        return
+    _alone(organisation)
+    has = stored(organisation)
+    if has + more > limit or (more == 0 and has >= limit):
+        raise TooMany(
+            f"Storage is full: {has:,} of {limit:,} bytes are used. Delete datasets or models. {ASK}"
+        )
+
+
+def may_start(organisation: UUID) -> bool:
+    """Whether one job more may run now. The caller's transaction starts it."""
+    limit = allowance(organisation).running_jobs
+    if limit is None:
+        return True
+    _alone(organisation)
+    return running(organisation) < limit
+
+
+def running(organisation: UUID) -> int:
+    active = Job.objects.filter(organisation_id=organisation, state__in=(STARTING, RUNNING))
+    return active.count()
+
+
+def stored(organisation: UUID) -> int:
+    """Bytes of all datasets and models, as their manifests say."""
+    with connection.cursor() as cursor:
+        cursor.execute(STORED, [organisation, organisation])
+        return int(cursor.fetchone()[0])
+
+
+def month_of(moment: datetime) -> datetime:
+    """When its calendar month began, UTC."""
+    utc = moment.astimezone(timezone.get_fixed_timezone(0))
+    return utc.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def next_month(begin: datetime) -> datetime:
+    return begin.replace(year=begin.year + begin.month // 12, month=begin.month % 12 + 1)
+
+
+def _hours(organisation: UUID, since: datetime) -> dict[str, float]:
+    rows = Usage.objects.filter(organisation_id=organisation, begun_at__gte=since)
+    sums = rows.aggregate(gpu=Sum(F("seconds") * F("gpus")), all=Sum("seconds"))
+    return {name: (value or 0.0) / 3600 for name, value in sums.items()}
+
+
+def _limit(own: Limits | None, name: str) -> Any:
+    value = getattr(own, name) if own else None
+    setting = (
+        config.upload_max_bytes if name == "upload_bytes" else getattr(config, f"limit_{name}")
+    )
+    return setting if value is None else value
+
+
+def _alone(organisation: UUID) -> None:
+    with connection.cursor() as cursor:
+        name = f"limits:{organisation}"
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+
+
+def _until_next_month(moment: datetime) -> int:
+    return round((next_month(month_of(moment)) - moment).total_seconds())

@@ -185,3 +185,25 @@ def test_the_api_tells_usage_and_limits(here: Principal, api: Api) -> None:
     told = client.get("/api/v1/usage/limits").json()
     assert told["allowed"]["open_jobs"] == config.limit_open_jobs
     assert told["used"]["storage_bytes"] == 0
+
+
+class TestThePage:
+    def test_shows_the_month_and_the_limits(
+        self, here: Principal, browser_of: Callable[[Principal], Client]
+    ) -> None:
+        metering.meter(ended(here, 5400, NOVEMBER + timedelta(days=4), gpus=1))
+        page = browser_of(here).get("/usage/?month=2026-11").content.decode()
+
+        assert "November 2026" in page
+        assert "2026-11-05: 1 h 30 min of jobs, 1 attempts" in page
+        assert "Jobs waiting or running" in page
+        assert "/api/v1/usage/export?month=2026-11" in page
+
+    @pytest.mark.parametrize("month", ["", "2026-13", "9999-12", "x", "0001-01"])
+    def test_nonsense_is_this_month(
+        self, here: Principal, browser_of: Callable[[Principal], Client], month: str
+    ) -> None:
+        page = browser_of(here).get(f"/usage/?month={month}")
+
+        assert page.status_code == 200
+        assert f"Nothing ran in {datetime.now(UTC):%B %Y}" in page.content.decode()

@@ -4,7 +4,7 @@ from django.templatetags.static import static
 from django.urls import path
 from django.views.generic import RedirectView
 
-from alloyworks.web.views import compare, datasets, home, job, jobs, models, new_job
+from alloyworks.web.views import compare, datasets, home, job, jobs, models, new_job, usage
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -27,4 +27,5 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/retry/", jobs.retry, name="job-retry"),
     path("jobs/<uuid:job_id>/clone/", jobs.clone, name="job-clone"),
     path("compare/", compare.compare, name="compare"),
+    path("usage/", usage.usage, name="usage"),
 ]

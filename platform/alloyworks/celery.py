@@ -26,6 +26,9 @@ app.conf.update(
     },
     worker_prefetch_multiplier=1,
     beat_sync_every=1,  # beat writes its schedule at every tick: that is its health check
-    beat_schedule={"reconcile": {"task": "alloyworks.jobs.tasks.reconcile", "schedule": 3.0}},
+    beat_schedule={
+        "reconcile": {"task": "alloyworks.jobs.tasks.reconcile", "schedule": 3.0},
+        "tidy": {"task": "alloyworks.jobs.tasks.tidy", "schedule": 600.0},
+    },
 )
 app.autodiscover_tasks(["alloyworks.jobs"])

@@ -7,8 +7,9 @@ The web and worker processes connect as a role that owns nothing and can't bypas
     alloy.user           this person's memberships, whatever the organisation
     alloy.secret         the one row whose secret has this hash (API key, invitation, run token)
 
-Outside a scope nothing is seen. The only view across tenants is the function
-`alloy_unfinished_jobs()`, which tells ids and nothing else, for the reconciler.
+Outside a scope nothing is seen. The only views across tenants are functions: for the reconciler
+`alloy_unfinished_jobs()` and `alloy_jobs_to_tidy()`, which tell ids and nothing else, and
+`alloy_queue_place()`, which tells how many jobs are before one.
 """
 
 from collections.abc import Iterator

@@ -25,6 +25,8 @@ class Standin:
         self.finish: dict[str, Any] | None = None
         self.storage: dict[str, bytes] = {}
         self.planned: list[dict[str, Any]] = []  # uploads
+        self.checkpoints: list[dict[str, Any]] = []  # manifests, as they were told
+        self.puts = 0.0  # seconds that each takes
         self.stop = self.stale = self.down = False
         self.multipart = False
         self.beats = self.ranges = self.renewals = 0
@@ -49,12 +51,27 @@ class Standin:
     def plan(self, wanted: dict[str, Any]) -> dict[str, Any]:
         """Where a file is to be put."""
         self.planned.append(wanted)
-        url = f"{self.url}/storage/out/{wanted['path']}"
+        url = f"{self.url}/storage/{_key(wanted)}"
         if not self.multipart or wanted["size"] <= PART:
             return {"urls": [f"{url}?{self.signature}"]}
         count = -(-wanted["size"] // PART)
         urls = [f"{url}.{number}?{self.signature}" for number in range(count)]
         return {"urls": urls, "part_size": PART, "upload_id": "upload"}
+
+    def offer(self, *manifests: dict[str, Any]) -> None:
+        """The next attempt may go on from these checkpoints, the newest first."""
+        self.assignment["checkpoints"] = [
+            {
+                "attempt": 1,
+                "step": told["step"],
+                "files": [self._kept(told, f) for f in told["files"]],
+            }
+            for told in manifests
+        ]
+
+    def _kept(self, told: dict[str, Any], file: dict[str, Any]) -> dict[str, Any]:
+        key = _key(file | {"checkpoint": told["step"]})
+        return file | {"url": f"{self.url}/storage/{key}?{_SIGNATURE}"}
 
     def _input(self, reference: str, folder: Path) -> dict[str, Any]:
         files = [self._file(reference, path) for path in folder.iterdir()]
@@ -69,6 +86,12 @@ class Standin:
             "sha256": hashlib.sha256(data).hexdigest(),
             "url": f"{self.url}/storage/{key}?{_SIGNATURE}",
         }
+
+
+def _key(wanted: dict[str, Any]) -> str:
+    """Where a file of the result, or of a checkpoint, is stored."""
+    step = wanted.get("checkpoint")
+    return f"checkpoints/{step}/{wanted['path']}" if step else f"out/{wanted['path']}"
 
 
 @contextmanager
@@ -130,6 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         data = self._body()
+        time.sleep(self.state.puts)
         if (name := self._signed_name()) is None:
             return self._send(403)
         if self._failing():
@@ -168,11 +192,18 @@ class _Handler(BaseHTTPRequestHandler):
         return self.state.plan(wanted)
 
     def _uploads_complete(self, parts: Any) -> Any:
-        keys = [f"out/{parts['path']}.{number}" for number in range(len(parts["etags"]))]
+        keys = [f"{_key(parts)}.{number}" for number in range(len(parts["etags"]))]
         pieces = [self.state.storage.pop(key) for key in keys]
         assert parts["etags"] == [hashlib.md5(piece).hexdigest() for piece in pieces]
-        self.state.storage[f"out/{parts['path']}"] = b"".join(pieces)
+        self.state.storage[_key(parts)] = b"".join(pieces)
         return {"stop": False}
+
+    def _checkpoints(self, told: Any) -> Any:
+        assert all(
+            self.state.storage[_key(f | {"checkpoint": told["step"]})] for f in told["files"]
+        )
+        self.state.checkpoints.append(told)
+        return {"stop": self.state.stop}
 
     def _finish(self, finish: Any) -> Any:
         time.sleep(self.state.finishing)

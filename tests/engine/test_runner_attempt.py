@@ -4,14 +4,14 @@ import hashlib
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.engine.platform_standin import Standin, standin
+from tests.engine.running import Start, alive, children, runners, until
 
 MERGE = {
     "kind": "merge",
@@ -33,43 +33,9 @@ def platform(three_llamas: dict[str, Path]) -> Iterator[Standin]:
 
 
 @pytest.fixture
-def start(platform: Standin, tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
-    """Starts the runner as an executor does."""
-    token = tmp_path / "token"
-    token.write_text(platform.token)
-    ours = {
-        "ALLOY_RUNNER_URL": platform.url,
-        "ALLOY_RUNNER_TOKEN_FILE": str(token),
-        "ALLOY_RUNNER_SCRATCH": str(tmp_path / "scratch"),
-    }
-    started = []
-
-    def runner(**more: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "alloyengine.runner"]
-        started.append(subprocess.Popen(command, env=os.environ | ours | more))
-        return started[-1]
-
-    yield runner
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.02)
-
-
-def children(process: subprocess.Popen[bytes]) -> list[int]:
-    tasks = Path(f"/proc/{process.pid}/task")
-    return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
-
-
-def alive(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/stat")
-    return status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+def start(platform: Standin, tmp_path: Path) -> Iterator[Start]:
+    with runners(platform, tmp_path) as runner:
+        yield runner
 
 
 @pytest.mark.parametrize("multipart", [False, True])
@@ -115,11 +81,11 @@ def test_an_engine_that_breaks_is_our_fault_and_shows_no_path(platform, start, t
     assert "private" not in failure["message"]
 
 
-def asleep(start, tmp_path: Path, seconds: float) -> subprocess.Popen[bytes]:
+def asleep(start, tmp_path: Path, seconds: float, first: str = "") -> subprocess.Popen[bytes]:
     """A runner whose engine sleeps before it begins."""
     (tmp_path / "sitecustomize.py").write_text(
         "import sys, time\nif 'alloyengine.runner.child' in ' '.join(sys.orig_argv):\n"
-        f"    time.sleep({seconds})\n"
+        f"    {first or 'pass'}\n    time.sleep({seconds})\n"
     )
     runner = start(PYTHONPATH=str(tmp_path))
     until(lambda: children(runner))
@@ -137,6 +103,19 @@ def test_an_engine_that_is_killed_is_explained(platform, slow):
     failure = platform.finish["failure"]
     assert (failure["code"], failure["fault"]) == ("killed", "capacity")
     assert "ran out of memory" in failure["message"]
+
+
+def test_a_cancelled_job_ends_within_ten_seconds_even_if_its_engine_does_not_listen(
+    platform, start, tmp_path
+):
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    runner = asleep(start, tmp_path, seconds=60, first=deaf)
+    time.sleep(1)
+    platform.stop = True
+    begun = time.monotonic()
+    assert runner.wait(30) == 0
+    assert time.monotonic() - begun < 10
+    assert platform.finish["stopped"] is True
 
 
 def test_an_order_to_stop_is_obeyed(platform, slow):
@@ -228,7 +207,7 @@ def test_a_merge_leaves_weights_in_storage(platform, start, tmp_path):
     ] * 3
     assert runner.wait(60) == 0
     assert platform.ranges >= 2
-    assert platform.planned[0].keys() == {"path", "size", "upload_id"}
+    assert platform.planned[0].keys() == {"path", "size", "upload_id", "checkpoint"}
     assert platform.planned[0]["path"] == "model.safetensors"
 
 

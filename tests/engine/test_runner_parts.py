@@ -6,7 +6,7 @@ import pytest
 
 from alloyengine.retry import delays, persistently
 from alloyengine.runner.client import StaleAttempt
-from alloyengine.runner.deaths import explain
+from alloyengine.runner.deaths import exhausted, explain, memory
 from alloyengine.runner.desk import Desk
 from alloyengine.runner.messages import Answer, AskUpload
 from alloyengine.runner.outbox import Outbox
@@ -107,6 +107,41 @@ def test_a_death_has_a_name(tmp_path: Path, returncode: int, oom: bool, code: st
     failure = explain(returncode, log, oom)
     assert (failure.code, failure.fault) == (code, fault)
     assert "/home" not in failure.message
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (MemoryError(), "out_of_memory", "did not suffice."),
+        (
+            RuntimeError("CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0"),
+            "out_of_memory",
+            "2.50 GiB",
+        ),
+        (
+            RuntimeError("can't allocate memory: you tried to allocate 4096 bytes."),
+            "out_of_memory",
+            "4096 bytes",
+        ),
+        (OSError(28, "No space left on device"), "disk_full", "disk is full"),
+    ],
+)
+def test_an_error_that_tells_of_memory_or_disk_is_the_machines(
+    error: Exception, code: str, words: str
+):
+    failure = exhausted(error)
+    assert failure is not None
+    assert (failure.code, failure.fault) == (code, "capacity")
+    assert words in failure.message
+
+
+def test_other_errors_are_bugs():
+    assert exhausted(ValueError("no memory of it")) is None
+
+
+def test_who_is_killed_for_memory_hears_how_much_there_is(tmp_path: Path):
+    (tmp_path / "log").touch()
+    assert f"{memory() >> 20:,} MiB" in explain(-9, tmp_path / "log", out_of_memory=True).message
 
 
 class Stubborn:

@@ -147,7 +147,6 @@ def test_a_second_order_ends_it_at_once():
 def test_without_a_folder_for_them_there_are_no_checkpoints(
     llama: Path, facts: Path, tmp_path: Path
 ):
-    """As on the platform, whose runner does not keep them yet."""
     spec = SPEC.model_copy(update={"checkpoint_minutes": 1e-9, "evaluation": Evaluation(share=0.2)})
     with pytest.raises(Stopped):
         run(spec, {"m": llama, "d": facts}, tmp_path / "o" / "out", Recording(stop_after=3))

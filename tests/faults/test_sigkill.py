@@ -1,74 +1,13 @@
 """Every process of a working stack is killed while jobs run: nothing is lost."""
 
-import os
-import signal
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
-
-import psutil
 import pytest
 
 from alloyworks.cli.demo.client import Client
-from alloyworks.embedded import processes, stack
-from alloyworks.embedded.processes import Mark
-from alloyworks.embedded.state import State
-from tests.stacks import BASE, import_base, stack_of
+from alloyworks.embedded import stack
+from tests.faults.tools import ROWS, engine_of, kill, runner, service, until
 
 pytestmark = pytest.mark.timeout(600)
 SERVICES = ["postgres", "valkey", "s3", "web", "worker", "beat"]
-ROWS = [
-    {"prompt": question, "completion": answer, "split": side}
-    for side in ("train", "train", "train", "test")
-    for question, answer in [("gold?", "Au"), ("iron?", "Fe"), ("tin?", "Sn"), ("lead?", "Pb")]
-]
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.Running]:
-    with stack_of(tmp_path_factory.mktemp("faults")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(up: stack.Running) -> Client:
-    client = Client(up.url)
-    client.sign_up("Faults", "faults@example.com", "a password of sixteen")
-    return client
-
-
-@pytest.fixture(scope="module")
-def base(up: stack.Running, client: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
-    import_base(up, tmp_path_factory.mktemp("base"))
-    return client.base_model(BASE)
-
-
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
-    return found
-
-
-def service(up: stack.Running, name: str) -> Mark | None:
-    """The process, once it does its work."""
-    child = stack.facts(State(up.state_dir))["children"][name]
-    return Mark(**child["mark"]) if child["ready"] else None
-
-
-def kill(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
-
-
-def engine_of(agent: Mark) -> psutil.Process | None:
-    with_engine = psutil.Process(agent.pid).children()
-    return with_engine[0] if with_engine else None
-
-
-def runner(state: Path) -> Mark | None:
-    return next((mark for mark in processes.runners(state) if mark.alive()), None)
 
 
 def test_nothing_is_lost_whatever_is_killed(up: stack.Running, client: Client, base: str) -> None:

@@ -3,20 +3,25 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connections
 from django.utils import timezone
 
+from alloyengine.spec.protocol import Failure
 from alloyworks.accounts.principal import Principal
-from alloyworks.jobs import dispatch, lifecycle
+from alloyworks.config import config
+from alloyworks.ids import new_id
+from alloyworks.jobs import deadline, dispatch, lifecycle, orphans, pulse
 from alloyworks.jobs.executors import Handle
-from alloyworks.jobs.models import Attempt, Job, JobState
+from alloyworks.jobs.models import Attempt, Job, JobState, Pulse
 from alloyworks.tenancy import scope
 from tests.platform.attempts import new_job, now
 
 LONG_AGO = timezone.now() - timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+KILLED = Failure(code="runner_died", fault="platform", message="It was killed.")
 
 
 class Machine:
@@ -28,6 +33,7 @@ class Machine:
         self.ended: list[int] = []
         self.living: set[int] = set()
         self.breaks = False
+        self.strays: list[Attempt] = []
 
     @contextmanager
     def turn(self) -> Iterator[bool]:
@@ -43,17 +49,28 @@ class Machine:
     def alive(self, attempt: Attempt) -> bool:
         return attempt.number in self.living
 
+    def runners(self) -> list[Attempt]:
+        return self.strays
+
     def end(self, attempt: Attempt) -> None:
         self.ended.append(attempt.number)
         self.living.discard(attempt.number)
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+def machine(database: None, monkeypatch: pytest.MonkeyPatch) -> Machine:
     found = Machine()
-    monkeypatch.setattr(dispatch, "executor", lambda: found)
-    monkeypatch.setattr(dispatch, "_BOOTED", LONG_AGO)
+    for module in (dispatch, orphans):
+        monkeypatch.setattr(module, "executor", lambda: found)
+    we_were_here(since=LONG_AGO)
     return found
+
+
+def we_were_here(since: datetime, at: datetime | None = None) -> None:
+    """The signs of life that web and reconciler have left."""
+    for name in (pulse.WEB, pulse.RECONCILER):
+        values = {"at": at or timezone.now(), "since": since}
+        Pulse.objects.update_or_create(name=name, defaults=values)
 
 
 def look(job: Job) -> Job:
@@ -125,15 +142,113 @@ def test_a_silent_runner_is_given_up(alice: Principal, machine: Machine) -> None
     assert (look(job).state, machine.ended) == ("queued", [1])
 
 
-def test_silence_does_not_count_while_nobody_listened(
-    alice: Principal, machine: Machine, monkeypatch: pytest.MonkeyPatch
+def test_a_runner_that_was_never_heard_is_given_up(alice: Principal, machine: Machine) -> None:
+    job = made(alice)
+    look(job)
+    change(job, created_at=LONG_AGO)
+
+    assert (look(job).state, machine.ended) == ("queued", [1])
+
+
+def test_a_runner_that_fell_silent_right_after_its_start_is_given_up(
+    alice: Principal, machine: Machine
 ) -> None:
     job = made(alice)
     look(job)
+    change(job, created_at=LONG_AGO, started_at=LONG_AGO, heartbeat_at=None)
+
+    assert look(job).state == "queued"
+
+
+@pytest.mark.parametrize("name", [pulse.WEB, pulse.RECONCILER])
+def test_silence_does_not_count_while_somebody_of_us_is_away(
+    alice: Principal, machine: Machine, name: str
+) -> None:
+    """As when the database, a process or the whole machine was asleep and has just come back."""
+    job = made(alice)
+    look(job)
     change(job, heartbeat_at=LONG_AGO)
-    monkeypatch.setattr(dispatch, "_BOOTED", timezone.now())
+    Pulse.objects.filter(name=name).update(at=timezone.now() - pulse.gap() - MINUTE)
 
     assert look(job).state == "starting"
+
+
+def test_leases_begin_anew_when_we_come_back(alice: Principal, machine: Machine) -> None:
+    job = made(alice)
+    look(job)
+    change(job, heartbeat_at=LONG_AGO)
+    we_were_here(since=LONG_AGO, at=timezone.now() - timedelta(hours=1))
+
+    dispatch.look_at_all()
+    pulse.beat(pulse.WEB)
+    assert look(job).state == "starting"
+
+    lease = timedelta(seconds=config.lease_seconds)
+    we_were_here(since=timezone.now() - lease - MINUTE)
+    assert look(job).state == "queued"
+
+
+def test_signs_of_life_in_time_leave_leases_alone(db: None) -> None:
+    pulse.beat(pulse.WEB)
+    Pulse.objects.update(since=LONG_AGO)
+
+    pulse.beat(pulse.WEB)
+
+    assert pulse.listening_since() == LONG_AGO
+
+
+def test_a_job_is_ended_at_its_deadline_even_if_its_runner_does_not_listen(
+    alice: Principal, machine: Machine
+) -> None:
+    job = made(alice)
+    look(job)
+    change(job, heartbeat_at=timezone.now())
+    over = timezone.now() - timedelta(hours=2)
+    for late, state in ((timedelta(0), "starting"), (deadline.GRACE + MINUTE, "failed")):
+        with scope(alice.organisation.id):
+            Job.objects.filter(id=job.id).update(max_hours=2.0, started_at=over - late)
+        assert look(job).state == state
+
+    assert machine.ended == [1]
+    with scope(alice.organisation.id):
+        assert now(job).failure["code"] == "deadline"
+
+
+def test_the_time_between_attempts_counts_for_the_deadline(
+    alice: Principal, machine: Machine
+) -> None:
+    job = made(alice)
+    with scope(alice.organisation.id):
+        begun = timezone.now() - timedelta(hours=2)
+        Job.objects.filter(id=job.id).update(max_hours=1.0, started_at=begun)
+
+    assert (look(job).state, machine.launched) == ("failed", [])
+
+
+def test_a_runner_without_a_job_is_ended(alice: Principal, machine: Machine) -> None:
+    job = made(alice)
+    look(job)
+    machine.strays = [Attempt(organisation_id=job.organisation_id, job_id=job.id, number=1)]
+    dispatch.look_at_all()
+    assert machine.ended == []
+
+    with scope(job.organisation_id):
+        lifecycle.lose(job.attempts.get(), KILLED)
+    dispatch.look_at_all()
+    assert machine.ended == []  # it may be cleaning up
+
+    change(job, finished_at=LONG_AGO)
+    dispatch.look_at_all()
+    assert machine.ended == [1]
+
+
+def test_a_runner_whose_job_is_gone_is_ended(alice: Principal, machine: Machine) -> None:
+    stray = Attempt(organisation_id=alice.organisation.id, job_id=new_id(), number=7)
+    machine.strays = [stray]
+
+    dispatch.look_at_all()
+
+    assert machine.ended == [7]
 
 
 def test_a_runner_that_does_not_obey_is_ended_and_the_job_cancelled(

@@ -1,9 +1,11 @@
 """Every change of a job's state, and what may not happen."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
 from alloyengine.spec.protocol import Failure
 from alloyworks.accounts.principal import Principal
@@ -15,7 +17,8 @@ from alloyworks.tenancy import scope
 from tests.platform.attempts import new_job, now, running, started
 
 KILLED = Failure(code="killed", fault="platform", message="It was killed.")
-WRONG = Failure(code="bad_rows", fault="user", message="Row 3 is empty.", remedy="Fill it.")
+EVICTED = Failure(code="evicted", fault="capacity", message="Room was needed.")
+WRONG = Failure(code="dataset_empty", fault="user", message="Row 3 is empty.", remedy="Fill it.")
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +62,73 @@ def test_a_users_fault_ends_the_job_at_once(alice: Principal) -> None:
 
     job = now(attempt.job)
     assert (job.state, job.failure) == ("failed", WRONG.model_dump())
+
+
+@pytest.mark.parametrize("code", ["out_of_memory", "disk_full"])
+def test_what_would_end_the_same_way_is_not_tried_again(alice: Principal, code: str) -> None:
+    attempt = running(alice)
+
+    lifecycle.fail(attempt, Failure(code=code, fault="capacity", message="Too small."))
+
+    job = now(attempt.job)
+    assert (job.state, job.failure["code"], job.attempt_number) == ("failed", code, 1)
+    assert job.failure["remedy"]
+
+
+def test_making_room_costs_no_attempt(alice: Principal) -> None:
+    attempt = running(alice, attempt_limit=1)
+    for _ in range(5):
+        lifecycle.fail(attempt, EVICTED)
+        assert now(attempt.job).state == "queued"
+        attempt = lifecycle.open_attempt(now(attempt.job))
+
+    lifecycle.fail(attempt, Failure(code="engine_failed", fault="platform", message="Broken."))
+
+    assert (now(attempt.job).state, attempt.number) == ("failed", 6)
+
+
+def test_a_job_that_loses_its_worker_three_times_ends_and_says_so(alice: Principal) -> None:
+    attempt = running(alice, attempt_limit=9)
+    for _ in range(2):
+        lifecycle.lose(attempt, KILLED)
+        attempt = lifecycle.open_attempt(now(attempt.job))
+    lifecycle.lose(attempt, KILLED)
+
+    job = now(attempt.job)
+    assert (job.state, job.failure["code"]) == ("failed", "lost_workers")
+    assert job.failure["message"].startswith("The job lost its worker 3 times.")
+    assert lifecycle.retry(alice, job.id).state == "queued"
+
+
+def test_a_runner_can_not_blame_the_user_for_what_is_not_theirs(alice: Principal) -> None:
+    attempt = running(alice)
+
+    lifecycle.fail(attempt, Failure(code="anything", fault="user", message="Yours!"))
+
+    attempt.refresh_from_db()
+    assert (attempt.failure["code"], attempt.failure["fault"]) == ("engine_failed", "platform")
+    assert now(attempt.job).state == "queued"
+
+
+def test_a_runner_that_stops_unasked_costs_nothing(alice: Principal) -> None:
+    attempt = running(alice, attempt_limit=1)
+
+    lifecycle.obey(attempt)
+
+    assert now(attempt.job).state == "queued"
+
+
+def test_a_job_that_is_told_to_stop_at_its_deadline_fails_with_it(alice: Principal) -> None:
+    attempt = running(alice, max_hours=1.0)
+    Job.objects.filter(id=attempt.job_id).update(started_at=timezone.now() - timedelta(hours=2))
+    assert lifecycle.must_stop(now(attempt.job))
+
+    lifecycle.obey(attempt)
+
+    job = now(attempt.job)
+    assert (job.state, job.failure["code"], job.failure["fault"]) == ("failed", "deadline", "user")
+    again = lifecycle.retry(alice, job.id)
+    assert not lifecycle.must_stop(again)
 
 
 def test_a_platforms_fault_costs_an_attempt_and_the_job_goes_on_later(alice: Principal) -> None:

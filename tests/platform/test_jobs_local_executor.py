@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -24,7 +25,7 @@ def executor(tmp_path: Path) -> Iterator[LocalExecutor]:
 
 @pytest.fixture
 def attempt() -> Attempt:
-    return Attempt(job_id=uuid4(), number=1)
+    return Attempt(organisation_id=uuid4(), job_id=uuid4(), number=1)
 
 
 def process_of(executor: LocalExecutor) -> psutil.Process:
@@ -63,6 +64,42 @@ def test_launching_twice_starts_one_runner(executor: LocalExecutor, attempt: Att
 
     assert process_of(executor).pid == first
     executor.end(attempt)
+
+
+def test_of_many_who_launch_at_once_one_starts_a_runner(
+    executor: LocalExecutor, attempt: Attempt, tmp_path: Path
+) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: executor.launch(attempt), range(8)))
+
+    assert len(processes.runners(tmp_path)) == 1
+    executor.end(attempt)
+
+
+def test_a_runner_whose_starter_was_killed_too_soon_is_found(
+    executor: LocalExecutor, attempt: Attempt, tmp_path: Path
+) -> None:
+    executor.launch(attempt)
+    environment_of(process_of(executor))
+    (executor.folder / f"{attempt.job_id}-1" / "mark.json").unlink()
+
+    assert executor.alive(attempt)
+    executor.launch(attempt)
+    assert len(processes.runners(tmp_path)) == 1
+    executor.end(attempt)
+    assert processes.runners(tmp_path) == []
+
+
+def test_it_tells_whose_runners_run(executor: LocalExecutor, attempt: Attempt) -> None:
+    executor.launch(attempt)
+
+    [found] = executor.runners()
+
+    assert str(found.organisation_id) == str(attempt.organisation_id)
+    assert (str(found.job_id), found.number) == (str(attempt.job_id), 1)
+    executor.end(found)
+    assert not executor.alive(attempt)
+    assert executor.runners() == []
 
 
 def test_there_is_room_again_when_a_runner_has_died(

@@ -1,6 +1,5 @@
 """What a runner may say with its token, on a real store, and what it may not."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -10,27 +9,26 @@ import pytest
 from django.test import Client
 
 from alloyworks.accounts.principal import Principal
-from alloyworks.catalog.models import Dataset, Evaluation, ModelVersion
+from alloyworks.catalog.models import Evaluation, ModelVersion
 from alloyworks.jobs import finish as endings
 from alloyworks.jobs import lifecycle, tasks
 from alloyworks.jobs.leftovers import sweep_attempt
-from alloyworks.jobs.models import Attempt, Event, Job, JobInput, Metric
+from alloyworks.jobs.models import Attempt, Event, Metric
 from alloyworks.jobs.tokens import token_of
 from alloyworks.storage import keys, objects
 from alloyworks.tenancy import scope
-from tests.platform.attempts import EVALUATE, TRAIN, new_job, now
-
-FACTS = {"architecture": "LlamaForCausalLM", "parameters": 9, "dtype": "float32"}
-TRAINED = {
-    "kind": "train",
-    "facts": FACTS,
-    "steps": 1,
-    "tokens": 2,
-    "trained_parameters": 3,
-    "final_loss": 0.5,
-}
-WEIGHTS = b"weights" * 100
-Call = Callable[..., Any]
+from tests.platform.attempts import EVALUATE
+from tests.platform.runner_calls import (
+    FACTS,
+    TRAINED,
+    WEIGHTS,
+    entry,
+    fresh,
+    launched,
+    runner_of,
+    uploaded,
+    wanted,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -38,59 +36,8 @@ def bucket(db: None) -> None:
     objects.ensure_bucket()
 
 
-def launched(principal: Principal, spec: dict[str, Any] = TRAIN) -> Attempt:
-    """An attempt whose model `m` has one stored file, and whose dataset is `d`."""
-    org = principal.organisation
-    with scope(org.id):
-        job = new_job(principal, spec)
-        base = ModelVersion.objects.create(organisation=org, name="base", origin="train")
-        data = Dataset.objects.create(
-            organisation=org, name="data", format="chat", train_rows=1, test_rows=1
-        )
-        JobInput.objects.create(organisation=org, job=job, reference="m", model_version=base)
-        JobInput.objects.create(organisation=org, job=job, reference="d", dataset=data)
-        key = keys.key(keys.dataset_prefix(org.id, data.id), "train.jsonl")
-        objects.put_bytes(key, b"{}\n")
-        data.files = [entry("train.jsonl", b"{}\n")]
-        data.save()
-        return lifecycle.open_attempt(job)
-
-
-def entry(path: str, content: bytes) -> dict[str, Any]:
-    digest = hashlib.sha256(content).hexdigest()
-    return {"path": path, "size": len(content), "sha256": digest}
-
-
-def wanted(path: str, content: bytes, upload_id: str | None = None) -> dict[str, Any]:
-    return {"path": path, "size": len(content), "upload_id": upload_id}
-
-
-def runner_of(attempt: Attempt) -> Call:
-    token = token_of(attempt.job_id, attempt.number)
-    client = Client(headers={"Authorization": f"Bearer {token}"}, raise_request_exception=False)
-
-    def call(path: str, body: dict[str, Any] | None = None) -> Any:
-        if body is None:
-            return client.get(f"/runner/v1/{path}")
-        return client.post(f"/runner/v1/{path}", json.dumps(body), "application/json")
-
-    return call
-
-
 def event(seq: int, **body: Any) -> dict[str, Any]:
     return {"seq": seq, "at": "2026-11-25T12:00:00Z", "body": body}
-
-
-def uploaded(call: Call, path: str = "model.safetensors", content: bytes = WEIGHTS) -> Any:
-    facts = entry(path, content)
-    plan = call("uploads", wanted(path, content)).json()
-    httpx.put(plan["urls"][0], content=content).raise_for_status()
-    return facts
-
-
-def fresh(attempt: Attempt) -> Job:
-    with scope(attempt.organisation_id):
-        return now(attempt.job)
 
 
 def test_the_assignment_tells_the_spec_and_where_the_inputs_are(alice: Principal) -> None:
@@ -221,7 +168,7 @@ def test_a_users_fault_is_told_to_the_user(alice: Principal) -> None:
     attempt = launched(alice)
     call = runner_of(attempt)
     call("assignment")
-    failure = {"code": "x", "fault": "user", "message": "No rows.", "remedy": "Add some."}
+    failure = {"code": "dataset_empty", "fault": "user", "message": "No.", "remedy": "Add some."}
 
     call("finish", {"failure": failure})
 
@@ -263,7 +210,8 @@ def test_urls_of_an_upload_are_signed_again(alice: Principal) -> None:
 
 
 @pytest.mark.parametrize(
-    "ending", [{"stopped": True}, {"failure": {"code": "x", "fault": "user", "message": "No."}}]
+    "ending",
+    [{"stopped": True}, {"failure": {"code": "no_gpu", "fault": "user", "message": "No."}}],
 )
 def test_what_an_attempt_without_a_result_has_uploaded_is_swept_away(
     alice: Principal, ending: dict[str, Any], monkeypatch: pytest.MonkeyPatch
@@ -311,6 +259,7 @@ CALLS: list[tuple[str, dict[str, Any] | None]] = [
     ("events", {"events": []}),
     ("uploads", wanted("a.json", b"")),
     ("uploads/complete", {"path": "a.json", "upload_id": "u", "etags": ["e"]}),
+    ("checkpoints", {"step": 1, "files": [entry("step-000001/state.json", b"{}")]}),
     ("finish", {"stopped": True}),
 ]
 

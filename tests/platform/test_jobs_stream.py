@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -199,6 +200,19 @@ class TestWhatIsTold:
                 assert await listener.next() == [Told("report", {"name": "snr"}, None)]
                 await listener.do(change, job, progress={"done": 1})
                 assert await listener.next() == [Told("progress", {"done": 1}, None)]
+
+        asyncio.run(scene())
+
+    def test_why_it_waits_is_told_when_it_changes(self, world: World, job: Job) -> None:
+        async def scene() -> None:
+            async with listening(world, job) as listener:
+                await listener.do(change, job, state="queued", not_before=None)
+                [told] = await listener.next()
+                assert (told.event, told.data["place"]) == ("waiting", 1)
+                later = timezone.now() + timedelta(hours=1)
+                await listener.do(change, job, not_before=later)
+                [told] = await listener.next()
+                assert told.data["why"].startswith("Attempt 0 ended without a result")
 
         asyncio.run(scene())
 

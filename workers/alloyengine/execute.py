@@ -14,16 +14,18 @@ def execute(
     inputs: dict[str, Path],
     out: Path,
     report: Reporter,
+    checkpoints: Path | None = None,
 ) -> JobResult:
     """`inputs` maps every reference of the spec to a local folder; the result's files are in `out`.
 
-    Raises EngineError. Imports only what the kind needs: most of it is heavy.
+    Training goes on from the last of its `checkpoints`, and leaves them there. Raises EngineError.
+    Imports only what the kind needs: most of it is heavy.
     """
     match spec:
         case TrainSpec():
             from alloyengine.train.run import run as train
 
-            return train(spec, inputs, out, report)
+            return train(spec, inputs, out, report, checkpoints)
         case MergeSpec():
             from alloyengine.merge.run import run as merge
 

@@ -37,6 +37,7 @@ async function begin(page: HTMLElement): Promise<() => void> {
       log.add(news);
       update();
     },
+    waiting: update,
     progress: (news) => showProgress(page, news),
     metrics: (news) => {
       for (const { name, step, value } of news.points) curves?.add(name, step, value);

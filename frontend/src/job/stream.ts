@@ -16,6 +16,11 @@ export interface StateNews {
   readonly message: string;
 }
 
+export interface WaitingNews {
+  readonly why: string;
+  readonly place: number | null;
+}
+
 export interface ProgressNews {
   readonly phase: string;
   readonly done: number;
@@ -30,6 +35,7 @@ export interface MetricsNews {
 export interface Listener {
   log(news: LogNews): void;
   state(news: StateNews): void;
+  waiting(news: WaitingNews): void;
   progress(news: ProgressNews): void;
   metrics(news: MetricsNews): void;
   report(news: { name: string }): void;
@@ -62,6 +68,7 @@ export function follow(url: string, listener: Listener): () => void {
     };
     hear(source, "log", (news: LogNews) => listener.log(news));
     hear(source, "state", (news: StateNews) => listener.state(news));
+    hear(source, "waiting", (news: WaitingNews) => listener.waiting(news));
     hear(source, "progress", (news: ProgressNews) => listener.progress(news));
     hear(source, "metrics", (news: MetricsNews) => listener.metrics(news));
     hear(source, "report", (news: { name: string }) => listener.report(news));

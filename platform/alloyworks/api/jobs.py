@@ -1,7 +1,9 @@
 """Jobs: submitted, followed, cancelled, tried again."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest, StreamingHttpResponse
@@ -15,7 +17,16 @@ from alloyengine.spec.protocol import Failure
 from alloyworks.accounts.principal import principal_of
 from alloyworks.api.pagination import Cursor, Limit, Page, page_of
 from alloyworks.api.problems import PROBLEMS
-from alloyworks.jobs import check, lifecycle, reading, stream, submission
+from alloyworks.jobs import (
+    check,
+    deadline,
+    lifecycle,
+    outcomes,
+    reading,
+    stream,
+    submission,
+    waiting,
+)
 from alloyworks.jobs.models import Attempt, AttemptState, Event, Job, JobState
 
 router = Router()
@@ -41,6 +52,10 @@ Spec = Annotated[Any, _DescribedAsSpec()]
 Kind = Annotated[str | None, Query(max_length=24, description="Only jobs of this kind")]
 State = Annotated[JobState | None, Query(description="Only jobs in this state")]
 LastEventId = Annotated[int, Header(alias="Last-Event-ID", ge=0, le=2**63 - 1)]
+MaxHours = Annotated[
+    float | None,
+    Query(gt=0, le=deadline.MOST_HOURS, description="It is ended when it has run for so long"),
+]
 After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Only events with larger ids")]
 
 
@@ -49,6 +64,32 @@ class ProgressOut(BaseModel):
     done: int
     total: int
     seconds_left: float | None = None
+
+
+class OutcomeOut(BaseModel):
+    """How it ended without a result."""
+
+    code: str = Field(description="One of a closed set; failure.code is the same")
+    title: str
+    whose: Literal["yours", "ours", "capacity"] = Field(description="Whose fault it is")
+    message: str
+    remedy: str = Field(description="What to do")
+    again: bool = Field(description="Another attempt is made by itself, while there are any left")
+
+
+class SourceOut(BaseModel):
+    id: UUID
+    name: str
+    state: JobState
+
+
+class WaitingOut(BaseModel):
+    """Why a job has not begun."""
+
+    why: str
+    place: int | None = Field(description="In the queue of everybody's jobs; 1 is next")
+    until: datetime | None = Field(description="End of the pause after an attempt that failed")
+    jobs: list[SourceOut] = Field(description="Whose models it needs")
 
 
 class JobItem(BaseModel):
@@ -70,6 +111,10 @@ class JobOut(JobItem):
     spec: Spec
     result: dict[str, Any] | None
     reports: list[str] = Field(description="Names; fetch each below /reports/")
+    outcome: OutcomeOut | None = Field(description="Of a job that failed")
+    waiting: WaitingOut | None = Field(description="Of a job that has not begun")
+    max_hours: float | None = Field(description="How long all attempts together may run")
+    deadline_at: datetime | None = Field(description="When a job that has begun is ended")
 
 
 class AttemptOut(BaseModel):
@@ -81,6 +126,8 @@ class AttemptOut(BaseModel):
     heartbeat_at: datetime | None
     finished_at: datetime | None
     failure: Failure | None
+    outcome: OutcomeOut | None
+    last_lines: list[str] = Field(description="What it logged last")
 
 
 class EventOut(BaseModel):
@@ -101,9 +148,10 @@ class EventPage(BaseModel):
 
 
 @router.post("", response={201: JobOut, **PROBLEMS}, summary="Submit a job")
-def submit(request: HttpRequest, spec: Body[Spec]) -> Status[JobOut]:
+def submit(request: HttpRequest, spec: Body[Spec], max_hours: MaxHours = None) -> Status[JobOut]:
     """A spec that can't be done is refused with everything that is wrong with it."""
-    return Status(201, job_out(submission.submit(principal_of(request, "jobs.submit"), spec)))
+    principal = principal_of(request, "jobs.submit")
+    return Status(201, job_out(submission.submit(principal, spec, max_hours)))
 
 
 @router.post("/check", response={204: None, **PROBLEMS}, summary="Check a job spec")
@@ -168,7 +216,8 @@ def list_attempts(
 ) -> Page[AttemptOut]:
     rows = reading.attempts_of(principal_of(request, "jobs.view"), job_id)
     found, following = page_of(rows, cursor, limit)
-    return Page(items=[attempt_out(row) for row in found], next=following)
+    lines = reading.last_lines(found[0].job) if found else {}
+    return Page(items=[attempt_out(row, lines) for row in found], next=following)
 
 
 @router.get(
@@ -230,7 +279,26 @@ def follow(
 
 
 def job_out(row: Job) -> JobOut:
-    return JobOut(**_item(row), spec=row.spec, result=row.result, reports=sorted(row.reports))
+    return JobOut(
+        **_item(row),
+        spec=row.spec,
+        result=row.result,
+        reports=sorted(row.reports),
+        outcome=_outcome(row.failure),
+        waiting=_waiting(row),
+        max_hours=row.max_hours,
+        deadline_at=deadline.of(row),
+    )
+
+
+def _outcome(failure: dict[str, Any] | None) -> OutcomeOut | None:
+    found = outcomes.told(failure)
+    return OutcomeOut(**asdict(found)) if found else None
+
+
+def _waiting(row: Job) -> WaitingOut | None:
+    found = waiting.of(row)
+    return WaitingOut(**asdict(found)) if found else None
 
 
 def _item(row: Job) -> dict[str, Any]:
@@ -250,7 +318,7 @@ def _item(row: Job) -> dict[str, Any]:
     }
 
 
-def attempt_out(row: Attempt) -> AttemptOut:
+def attempt_out(row: Attempt, lines: Mapping[int, list[str]]) -> AttemptOut:
     return AttemptOut(
         id=row.id,
         number=row.number,
@@ -260,6 +328,8 @@ def attempt_out(row: Attempt) -> AttemptOut:
         heartbeat_at=row.heartbeat_at,
         finished_at=row.finished_at,
         failure=row.failure,
+        outcome=_outcome(row.failure),
+        last_lines=lines.get(row.number, []),
     )
 
 

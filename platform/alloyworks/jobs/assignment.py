@@ -27,7 +27,7 @@ def _resolved(entry: JobInput) -> ResolvedInput:
             reference=entry.reference,
             kind="dataset",
             name=found.name,
-            files=_files(prefix, found.files),
+            files=remote_files(prefix, found.files),
         )
     model = entry.model_version
     if model is None:
@@ -36,11 +36,11 @@ def _resolved(entry: JobInput) -> ResolvedInput:
         reference=entry.reference,
         kind="model",
         name=model.name,
-        files=_files(versions.prefix_of(model), model.files),
+        files=remote_files(versions.prefix_of(model), model.files),
     )
 
 
-def _files(prefix: str, entries: list[dict[str, Any]]) -> list[RemoteFile]:
+def remote_files(prefix: str, entries: list[dict[str, Any]]) -> list[RemoteFile]:
     return [
         RemoteFile(**entry, url=objects.presign_get(keys.key(prefix, entry["path"]), GOOD_FOR))
         for entry in entries

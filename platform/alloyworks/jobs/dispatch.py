@@ -7,34 +7,44 @@ again by a later look if that was cut off.
 
 import logging
 from datetime import datetime, timedelta
+from time import monotonic
 from uuid import UUID
 
 from django.db import connection
-from django.utils import timezone
 
 from alloyengine.spec.protocol import Failure
 from alloyworks.config import config
-from alloyworks.jobs import lifecycle
+from alloyworks.jobs import clock, deadline, lifecycle, pulse
 from alloyworks.jobs.executors import executor
 from alloyworks.jobs.models import Attempt, Job
+from alloyworks.jobs.orphans import end_orphans
 from alloyworks.jobs.states import FINISHED, QUEUED, RUNNING, STARTING, WAITING
 from alloyworks.tenancy import scope
 
-_BOOTED = timezone.now()
 _logger = logging.getLogger(__name__)
 
 
 def look_at_all() -> None:
-    """Every unfinished job of every organisation, the oldest first."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT job_id, organisation_id FROM alloy_unfinished_jobs()")
-        unfinished = cursor.fetchall()
-    for job_id, organisation_id in unfinished:
+    """Every unfinished job of every organisation, the oldest first; then runners without a job."""
+    beaten = float("-inf")
+    for job_id, organisation_id in unfinished():
+        if monotonic() - beaten > pulse.PERIOD:
+            pulse.beat(pulse.RECONCILER)
+            beaten = monotonic()
         try:
             look_at(job_id, organisation_id)
         except Exception:
             # One job's trouble must not keep the others from running; the next round tries again.
             _logger.exception("The look at job %s failed", job_id)
+    pulse.beat(pulse.RECONCILER)
+    end_orphans()
+
+
+def unfinished() -> list[tuple[UUID, UUID]]:
+    """Jobs with their organisations."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT job_id, organisation_id FROM alloy_unfinished_jobs()")
+        return list(cursor.fetchall())
 
 
 def look_at(job_id: UUID, organisation_id: UUID) -> None:
@@ -45,6 +55,8 @@ def look_at(job_id: UUID, organisation_id: UUID) -> None:
             return
         if job.state == WAITING:
             lifecycle.settle(job)
+        elif job.state == QUEUED and deadline.is_over(job):
+            lifecycle.expire(job)
         state, due = job.state, _is_due(job)
     if state == QUEUED and due:
         _launch_next(job_id, organisation_id)
@@ -59,7 +71,7 @@ def _claimed(job_id: UUID) -> Job | None:
 
 
 def _is_due(job: Job) -> bool:
-    return job.not_before is None or job.not_before <= timezone.now()
+    return job.not_before is None or job.not_before <= clock.now()
 
 
 def _launch_next(job_id: UUID, organisation_id: UUID) -> None:
@@ -104,20 +116,21 @@ def _death(job: Job, attempt: Attempt) -> Failure | None:
             "runner_died",
             "The runner died without a word, as when it is killed or its machine restarts.",
         )
-    # The time before this process began does not count: nobody was listening then.
-    heard = max(attempt.heartbeat_at or attempt.created_at, _BOOTED)
-    if _ago(heard) > timedelta(seconds=config.lease_seconds):
+    # Only silence while somebody listened counts.
+    listening = pulse.listening_since()
+    heard = attempt.heartbeat_at or attempt.started_at or attempt.created_at
+    if _is_long_ago(max(heard, listening)):
         return _lost(
             "runner_silent", f"The runner was silent for more than {config.lease_seconds} seconds."
         )
     ordered = job.cancel_requested_at
-    if ordered and _ago(max(ordered, _BOOTED)) > timedelta(seconds=config.lease_seconds):
+    if ordered and _is_long_ago(max(ordered, listening)):
         return _lost("disobedient", "The runner did not stop when it was told to.")
-    return None
+    return deadline.failure(job) if deadline.is_over(job, deadline.GRACE) else None
 
 
-def _ago(moment: datetime) -> timedelta:
-    return timezone.now() - moment
+def _is_long_ago(moment: datetime) -> bool:
+    return clock.now() - moment > timedelta(seconds=config.lease_seconds)
 
 
 def _lost(code: str, message: str) -> Failure:

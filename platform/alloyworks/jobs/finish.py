@@ -7,7 +7,8 @@ from alloyworks.catalog.manifest import Entry
 from alloyworks.catalog.models import Dataset, ModelVersion
 from alloyworks.jobs import lifecycle
 from alloyworks.jobs.models import Attempt, Job
-from alloyworks.storage import keys, objects
+from alloyworks.jobs.stored import contradiction
+from alloyworks.storage import keys
 
 
 def finish(attempt: Attempt, told: Finish) -> None:
@@ -16,7 +17,7 @@ def finish(attempt: Attempt, told: Finish) -> None:
         return lifecycle.obey(attempt)
     if told.result is None:
         return lifecycle.fail(attempt, told.failure or _broken("The runner gave no reason."))
-    if problem := _contradiction(attempt, told.result, told.files):
+    if problem := _problem(attempt, told.result, told.files):
         return lifecycle.fail(attempt, _broken(problem))
     job = lifecycle.succeed(attempt, told.result.model_dump(mode="json"))
     _register(job, attempt, told.result, told.files)
@@ -27,21 +28,13 @@ def prefix_of(attempt: Attempt) -> str:
     return keys.attempt_prefix(attempt.organisation_id, attempt.job_id, attempt.number)
 
 
-def _contradiction(attempt: Attempt, result: JobResult, files: list[FileFacts]) -> str:
-    """What of the manifest is not so.
-
-    Sizes are compared with storage here; contents by whoever fetches a file, against its SHA-256.
-    """
+def _problem(attempt: Attempt, result: JobResult, files: list[FileFacts]) -> str:
+    """What of the manifest is not so."""
     if result.kind != attempt.job.kind:
         return f"A job of kind {attempt.job.kind} ended with a result of kind {result.kind}."
     if result.kind != "evaluate" and not any(f.path.endswith(".safetensors") for f in files):
         return "The job made a model without weights."
-    for file in files:
-        found = objects.stat(keys.key(prefix_of(attempt), file.path))
-        if found is None or found.size != file.size:
-            there = "is not there" if found is None else f"has {found.size:,} bytes"
-            return f"{file.path} should have {file.size:,} bytes in storage, but {there}."
-    return ""
+    return contradiction(prefix_of(attempt), files)
 
 
 def _register(job: Job, attempt: Attempt, result: JobResult, files: list[FileFacts]) -> None:

@@ -1,7 +1,6 @@
 """What the platform itself tells of a job: its changes of state, in words."""
 
-from django.utils import timezone
-
+from alloyworks.jobs import clock
 from alloyworks.jobs.models import Event, Job, JobState
 
 
@@ -21,7 +20,7 @@ def note(job: Job, message: str) -> None:
         organisation_id=job.organisation_id,
         job=job,
         attempt_number=job.attempt_number,
-        at=timezone.now(),
+        at=clock.now(),
         type="state",
         data={"state": job.state, "message": message},
     )

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
-from django.utils import timezone
 
 from alloyengine.spec.protocol import Failure
 from alloyworks.accounts import audit
@@ -18,7 +17,7 @@ from alloyworks.accounts.keys import hashed
 from alloyworks.accounts.principal import Principal
 from alloyworks.config import config
 from alloyworks.errors import Conflict, NotFound
-from alloyworks.jobs import tasks
+from alloyworks.jobs import clock, deadline, outcomes, tasks
 from alloyworks.jobs.history import move, note
 from alloyworks.jobs.models import Attempt, AttemptState, Job, JobInput, JobState
 from alloyworks.jobs.states import (
@@ -34,7 +33,11 @@ from alloyworks.jobs.states import (
 from alloyworks.jobs.tokens import token_of
 
 OPEN = (AttemptState.STARTING, AttemptState.RUNNING)
+TIDY_AFTER = timedelta(hours=7)  # after the end; URLs that runners got are no longer good then
 _PATIENCE = [2, 10, 30, 60]  # seconds before the next attempt
+_UNASKED = Failure(
+    code="evicted", fault="capacity", message="The runner stopped, and nobody had told it to."
+)
 
 
 class StaleAttempt(Conflict):
@@ -51,7 +54,7 @@ def cancel(principal: Principal, job_id: UUID) -> Job:
         job = _locked(principal, job_id)
         if job.state in FINISHED:
             raise Conflict(f"The job is {job.state}; only an unfinished job can be cancelled.")
-        job.cancel_requested_at = job.cancel_requested_at or timezone.now()
+        job.cancel_requested_at = job.cancel_requested_at or clock.now()
         if job.state in (WAITING, QUEUED):
             _end(job, CANCELLED, f"Cancelled by {principal.user.email}.")
         else:
@@ -70,9 +73,10 @@ def retry(principal: Principal, job_id: UUID) -> Job:
         if job.state not in (FAILED, CANCELLED):
             raise Conflict(f"The job is {job.state}; only failed and cancelled ones are retried.")
         _refuse_lost_inputs(job)
+        job.attempts_before = job.attempt_number
         job.attempt_limit = job.attempt_number + config.max_attempts
         job.cancel_requested_at = job.not_before = job.finished_at = None
-        job.started_at = job.failure = None
+        job.started_at = job.failure = job.tidy_at = None
         job.progress = {}
         ready = inputs_ready(job)
         move(job, QUEUED if ready else WAITING, f"Tried again by {principal.user.email}.")
@@ -119,22 +123,30 @@ def open_attempt(job: Job) -> Attempt:
         state=AttemptState.STARTING,
         secret_hash=hashed(token_of(job.id, job.attempt_number)),
     )
+    attempt.created_at = clock.now()  # its lease is counted from here
+    attempt.save(update_fields=["created_at"])
     move(job, STARTING, f"Attempt {attempt.number} starts.")
     return attempt
 
 
 def lose(attempt: Attempt, failure: Failure, state: AttemptState = AttemptState.LOST) -> None:
-    """Ends an attempt for no fault of the user's; the job goes on with another, if it may."""
+    """Ends an attempt that brought no result; the job goes on with another where that may help."""
     job = job_of(attempt)
+    failure = outcomes.settled(failure)
     _close(attempt, state, failure)
     if job.cancel_requested_at:
         return _end(job, CANCELLED, "Cancelled.")
-    if job.attempt_number >= job.attempt_limit:
-        return _fail(job, failure)
+    if (last := _last_straw(job, failure)) is not None:
+        return _fail(job, last)
     wait = _PATIENCE[min(_tries(job), len(_PATIENCE)) - 1]
-    job.not_before = timezone.now() + timedelta(seconds=wait)
+    job.not_before = clock.now() + timedelta(seconds=wait)
     move(job, QUEUED, f"Attempt {attempt.number} ended: {failure.message} Another one follows.")
     return None
+
+
+def expire(job: Job) -> None:
+    """Ends a queued job, whose row is locked, that has used up its time in earlier attempts."""
+    _fail(job, outcomes.settled(deadline.failure(job)))
 
 
 # What the runner tells.
@@ -154,7 +166,7 @@ def begin(attempt: Attempt) -> Job:
     job = job_of(attempt)
     if attempt.state == AttemptState.RUNNING:
         return job
-    now = timezone.now()
+    now = clock.now()
     attempt.state, attempt.started_at, attempt.heartbeat_at = AttemptState.RUNNING, now, now
     attempt.save()
     job.started_at = job.started_at or now
@@ -163,19 +175,24 @@ def begin(attempt: Attempt) -> Job:
 
 
 def fail(attempt: Attempt, failure: Failure) -> None:
-    """Errors of the user's making end the job; all others cost one attempt."""
-    if failure.fault != "user":
-        return lose(attempt, failure, AttemptState.FAILED)
-    job = job_of(attempt)
-    _close(attempt, AttemptState.FAILED, failure)
-    return _fail(job, failure)
+    """What went wrong, as the runner tells it."""
+    lose(attempt, failure, AttemptState.FAILED)
+
+
+def must_stop(job: Job) -> bool:
+    """Whether the runner is to stop now, with a last checkpoint."""
+    return job.cancel_requested_at is not None or deadline.is_over(job)
 
 
 def obey(attempt: Attempt) -> None:
     """The runner stopped because it was told to."""
     job = job_of(attempt)
+    if not job.cancel_requested_at:
+        # There are two reasons for the order, and without one the runner is not to be believed.
+        over = deadline.is_over(job)
+        return lose(attempt, deadline.failure(job) if over else _UNASKED, AttemptState.FAILED)
     _close(attempt, AttemptState.CANCELLED, None)
-    _end(job, CANCELLED, "Cancelled.")
+    return _end(job, CANCELLED, "Cancelled.")
 
 
 def succeed(attempt: Attempt, result: dict[str, object]) -> Job:
@@ -202,7 +219,7 @@ def _locked(principal: Principal, job_id: UUID) -> Job:
 
 
 def _close(attempt: Attempt, state: AttemptState, failure: Failure | None) -> None:
-    attempt.state, attempt.finished_at = state, timezone.now()
+    attempt.state, attempt.finished_at = state, clock.now()
     attempt.failure = failure.model_dump() if failure else None
     attempt.save()
     if state != AttemptState.SUCCEEDED:
@@ -215,8 +232,12 @@ def _fail(job: Job, failure: Failure) -> None:
 
 
 def _end(job: Job, state: JobState, message: str) -> None:
-    job.finished_at, job.not_before = timezone.now(), None
+    job.finished_at, job.not_before = clock.now(), None
+    job.tidy_at = job.finished_at + TIDY_AFTER
     move(job, state, message)
+    if state == SUCCEEDED:
+        job.checkpoints.all().delete()
+        tasks.sweep_checkpoints_after(job)
     for dependant in dependants(job):
         tasks.hint(dependant)
     tasks.hint_all()  # whose turn it is now
@@ -239,9 +260,27 @@ def _refuse_lost_inputs(job: Job) -> None:
             raise Conflict("An input of this job was deleted; submit a new job instead.")
 
 
+def _last_straw(job: Job, failure: Failure) -> Failure | None:
+    """Why the job ends with this failure of an attempt; None when another attempt is made."""
+    outcome = outcomes.of(failure.code)
+    if outcome.again == "never":
+        return failure
+    if outcome.again == "free":
+        job.attempt_limit += 1
+    if outcome.lost_worker and (times := _workers_lost(job)) >= outcomes.LOST_WORKERS:
+        return outcomes.lost_workers(times, failure)
+    return failure if job.attempt_number >= job.attempt_limit else None
+
+
+def _workers_lost(job: Job) -> int:
+    """Since the job was submitted or retried."""
+    of_this_round = job.attempts.filter(number__gt=job.attempts_before)
+    return of_this_round.filter(failure__code__in=outcomes.LOSES_WORKER).count()
+
+
 def _tries(job: Job) -> int:
     """Attempts since the job was submitted or retried."""
-    return job.attempt_number - (job.attempt_limit - config.max_attempts)
+    return job.attempt_number - job.attempts_before
 
 
 def _ended(job: Job) -> str:

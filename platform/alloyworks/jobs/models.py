@@ -26,6 +26,8 @@ class Job(TenantModel):
     state = models.CharField(max_length=16, choices=JobState.choices)
     attempt_number = models.PositiveIntegerField(default=0)  # the fencing token
     attempt_limit = models.PositiveIntegerField()  # the last attempt that opens by itself
+    attempts_before = models.PositiveIntegerField(default=0)  # those before the last retry
+    max_hours = models.FloatField(null=True)  # of all attempts together; null: the setting
     not_before = models.DateTimeField(null=True)  # back-off before the next attempt
     cancel_requested_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
@@ -34,6 +36,7 @@ class Job(TenantModel):
     failure = models.JSONField(null=True)  # alloyengine.spec.protocol.Failure
     result = models.JSONField(null=True)  # alloyengine.spec.result.JobResult
     reports = models.JSONField(default=dict)  # name -> data, such as the SNR map
+    tidy_at = models.DateTimeField(null=True)  # when what it left in storage is due
 
     class Meta:
         indexes = [
@@ -45,6 +48,11 @@ class Job(TenantModel):
                 fields=["state", "id"],
                 condition=models.Q(state__in=["waiting", "queued", "starting", "running"]),
                 name="unfinished_jobs",
+            ),
+            models.Index(
+                fields=["tidy_at"],
+                condition=models.Q(tidy_at__isnull=False),
+                name="untidy_jobs",
             ),
         ]
 
@@ -87,6 +95,20 @@ class Attempt(TenantModel):
         constraints = [models.UniqueConstraint(fields=["job", "number"], name="one_attempt")]
 
 
+class Checkpoint(TenantModel):
+    """A complete checkpoint of a job: all its files are in storage. Without a row there is none."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="checkpoints")
+    attempt_number = models.PositiveIntegerField()
+    step = models.PositiveBigIntegerField()
+    files = models.JSONField()  # [{path, size, sha256}]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["job", "attempt_number", "step"], name="one_checkpoint")
+        ]
+
+
 class Event(models.Model):
     """A log line or a change of state, in the order the platform learned of it."""
 
@@ -104,6 +126,14 @@ class Event(models.Model):
             models.UniqueConstraint(fields=["job", "attempt_number", "seq"], name="one_event")
         ]
         indexes = [models.Index(fields=["job", "id"])]
+
+
+class Pulse(models.Model):
+    """Nobody's row: the last sign of life of a part of the platform, and since when they came in time."""
+
+    name = models.CharField(max_length=16, primary_key=True)
+    at = models.DateTimeField()
+    since = models.DateTimeField()
 
 
 class Metric(models.Model):

@@ -43,6 +43,16 @@ def events_after(principal: Principal, job_id: UUID, event_id: int, limit: int) 
     return list(events.order_by("id")[:limit])
 
 
+def last_lines(job: Job, count: int = 5) -> dict[int, list[str]]:
+    """What each attempt logged last, by its number."""
+    newest = Window(RowNumber(), partition_by="attempt_number", order_by=F("id").desc())
+    rows = Event.objects.filter(job=job, type="log").annotate(place=newest)
+    found: dict[int, list[str]] = {}
+    for row in rows.filter(place__lte=count).order_by("id"):
+        found.setdefault(row.attempt_number, []).append(row.data["message"])
+    return found
+
+
 def curves(principal: Principal, job_id: UUID, points: int) -> dict[str, list[Point]]:
     """Every metric by its name; long ones thinned out evenly, to at most so many points."""
     rows = Metric.objects.filter(job=get(principal, job_id)).annotate(

@@ -4,10 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from django.utils import timezone
-
 from alloyengine.spec.protocol import Event as Told
 from alloyengine.spec.protocol import LogEvent, MetricEvent, ProgressEvent, ReportEvent
+from alloyworks.jobs import clock
 from alloyworks.jobs.models import Attempt, Event, Job, Metric
 
 
@@ -48,6 +47,7 @@ def _log(attempt: Attempt, event: Told, body: LogEvent) -> Event:
 
 def _replace(job: Job, name: str, points: dict[int, float]) -> None:
     """New rows instead of changed ones: whoever follows the curve looks for new ids."""
+    now = clock.now()
     Metric.objects.filter(job=job, name=name, step__in=points).delete()
     Metric.objects.bulk_create(
         Metric(
@@ -56,7 +56,7 @@ def _replace(job: Job, name: str, points: dict[int, float]) -> None:
             name=name,
             step=step,
             value=value,
-            at=timezone.now(),
+            at=now,
         )
         for step, value in points.items()
     )

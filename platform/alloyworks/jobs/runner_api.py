@@ -6,14 +6,15 @@
 import json
 from typing import Any
 
+from django.db.models.functions import Now
 from django.http import HttpRequest
-from django.utils import timezone
 from ninja import NinjaAPI
 from ninja.parser import Parser
 from ninja.security import HttpBearer
 
 from alloyengine.spec.protocol import (
     Assignment,
+    CheckpointFacts,
     EventBatch,
     Finish,
     Orders,
@@ -24,8 +25,8 @@ from alloyengine.spec.protocol import (
 from alloyworks.accounts.keys import hashed
 from alloyworks.api import problems
 from alloyworks.errors import BadRequest, TooLarge
+from alloyworks.jobs import checkpoints, lifecycle
 from alloyworks.jobs import finish as endings
-from alloyworks.jobs import lifecycle
 from alloyworks.jobs.assignment import assignment_of
 from alloyworks.jobs.models import Attempt, Job
 from alloyworks.jobs.record import record
@@ -72,7 +73,9 @@ problems.install(runner_api)
 def assignment(request: HttpRequest) -> Assignment:
     attempt = _attempt(request)
     with scope(attempt.organisation_id):
-        return assignment_of(attempt, lifecycle.begin(attempt))
+        job = lifecycle.begin(attempt)
+        told = assignment_of(attempt, job)
+    return told.model_copy(update={"checkpoints": checkpoints.sound(job)})
 
 
 @runner_api.post("/events", response=Orders)
@@ -81,7 +84,7 @@ def events(request: HttpRequest, batch: EventBatch) -> Orders:
     attempt = _attempt(request)
     with scope(attempt.organisation_id):
         job = lifecycle.job_of(attempt)
-        Attempt.objects.filter(id=attempt.id).update(heartbeat_at=timezone.now())
+        Attempt.objects.filter(id=attempt.id).update(heartbeat_at=Now())
         record(attempt, job, batch.events)
         return _orders(job)
 
@@ -92,7 +95,7 @@ def uploads(request: HttpRequest, wanted: UploadRequest) -> UploadPlan:
     attempt = _attempt(request)
     with scope(attempt.organisation_id):
         lifecycle.job_of(attempt)
-    key = keys.key(endings.prefix_of(attempt), wanted.path)
+    key = _key(attempt, wanted.path, wanted.checkpoint)
     if wanted.size <= objects.PART_BYTES:
         return UploadPlan(urls=[objects.presign_put(key, UPLOAD_SECONDS)])
     part_size = objects.part_size(wanted.size)
@@ -107,9 +110,15 @@ def uploads_complete(request: HttpRequest, parts: UploadParts) -> Orders:
     attempt = _attempt(request)
     with scope(attempt.organisation_id):
         job = lifecycle.job_of(attempt)
-    key = keys.key(endings.prefix_of(attempt), parts.path)
+    key = _key(attempt, parts.path, parts.checkpoint)
     objects.complete_multipart(key, parts.upload_id, parts.etags)
     return _orders(job)
+
+
+@runner_api.post("/checkpoints", response=Orders)
+def keep_checkpoint(request: HttpRequest, told: CheckpointFacts) -> Orders:
+    """All its files are in storage."""
+    return _orders(checkpoints.register(_attempt(request), told))
 
 
 @runner_api.post("/finish", response=Orders)
@@ -125,5 +134,13 @@ def _attempt(request: HttpRequest) -> Attempt:
     return found
 
 
+def _key(attempt: Attempt, path: str, checkpoint: int | None) -> str:
+    """Of a file of the result, or of the checkpoint after a step."""
+    if checkpoint is None:
+        return keys.key(endings.prefix_of(attempt), path)
+    checkpoints.check_path(path)
+    return keys.key(checkpoints.prefix_of(attempt, checkpoint), path)
+
+
 def _orders(job: Job) -> Orders:
-    return Orders(stop=job.cancel_requested_at is not None)
+    return Orders(stop=lifecycle.must_stop(job))

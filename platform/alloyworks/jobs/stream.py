@@ -2,6 +2,7 @@
 
     event: log       {id, at, attempt, level, message}     with the event's id, to resume from
     event: state     {id, at, attempt, state, message}     likewise
+    event: waiting   {why, place, until, jobs}             of one that has not begun; it changed
     event: progress  {phase, done, total, seconds_left}
     event: metrics   {points: [{name, step, value}]}       all so far, then the new ones
     event: report    {name}                                it appeared or changed
@@ -14,7 +15,7 @@ a transaction, and every look asks anew whether its reader may still see the job
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -28,9 +29,10 @@ from django.db.models.expressions import RawSQL
 from alloyworks.accounts import keys
 from alloyworks.accounts.models import Membership
 from alloyworks.accounts.principal import Principal
-from alloyworks.jobs import reading
+from alloyworks.jobs import reading, waiting
 from alloyworks.jobs.models import Event, Job, Metric
 from alloyworks.jobs.states import FINISHED
+from alloyworks.jobs.waiting import Waiting
 from alloyworks.tenancy import scope
 
 PAUSE = 0.7  # seconds between two looks
@@ -78,6 +80,7 @@ class _Seen:
     metric: int = 0
     progress: dict[str, Any] = field(default_factory=dict)
     reports: dict[str, str] = field(default_factory=dict)
+    waiting: Waiting | None = None
     all: bool = False
 
 
@@ -98,7 +101,7 @@ def _release() -> None:
 def _news(principal: Principal, job_id: UUID, seen: _Seen) -> list[str]:
     # The job goes first: what it told before it ended is then certainly there.
     jobs = reading.jobs_of(principal).filter(id=job_id).annotate(digests=_DIGESTS)
-    job = jobs.only("state", "progress").first()
+    job = jobs.only("state", "progress", "attempt_number", "not_before").first()
     if job is None or not _may_look(principal):
         seen.all = True
         return []
@@ -107,7 +110,7 @@ def _news(principal: Principal, job_id: UUID, seen: _Seen) -> list[str]:
     if points := _points(job, seen):
         more |= len(points) == POINTS
         news.append(_message("metrics", {"points": points}))
-    news += _progress(job, seen) + _reports(job, seen)
+    news += _waiting(job, seen) + _progress(job, seen) + _reports(job, seen)
     if job.state in FINISHED and not more:
         seen.all = True
         news.append(_message("end", {"state": job.state}))
@@ -141,6 +144,14 @@ def _points(job: Job, seen: _Seen) -> list[dict[str, Any]]:
     if found:
         seen.metric = found[-1][0]
     return [{"name": name, "step": step, "value": value} for _, name, step, value in found]
+
+
+def _waiting(job: Job, seen: _Seen) -> list[str]:
+    found = waiting.of(job)
+    if found == seen.waiting:
+        return []
+    seen.waiting = found
+    return [_message("waiting", asdict(found))] if found else []
 
 
 def _progress(job: Job, seen: _Seen) -> list[str]:

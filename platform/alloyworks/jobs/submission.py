@@ -14,7 +14,7 @@ from alloyworks.accounts import audit
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import names
 from alloyworks.config import config
-from alloyworks.jobs import reading, specs, tasks
+from alloyworks.jobs import deadline, reading, specs, tasks
 from alloyworks.jobs.check import inputs_of
 from alloyworks.jobs.history import note
 from alloyworks.jobs.models import Job, JobInput
@@ -23,9 +23,15 @@ from alloyworks.jobs.specs import JobSpec
 from alloyworks.jobs.states import QUEUED, WAITING
 
 
-def submit(principal: Principal, spec: JobSpec | dict[str, Any]) -> Job:
-    """A new job with its inputs, all or nothing. Invalid tells everything that is wrong."""
+def submit(
+    principal: Principal, spec: JobSpec | dict[str, Any], max_hours: float | None = None
+) -> Job:
+    """A new job with its inputs, all or nothing. Invalid tells everything that is wrong.
+
+    It may run for `max_hours`, all its attempts together; without them for as long as the setting says.
+    """
     principal.require("jobs.submit")
+    limit = deadline.hours(max_hours)
     wanted = spec if isinstance(spec, BaseModel) else specs.read(spec)
     with transaction.atomic():
         inputs = inputs_of(principal, wanted)
@@ -37,6 +43,7 @@ def submit(principal: Principal, spec: JobSpec | dict[str, Any]) -> Job:
             spec=wanted.model_dump(mode="json"),
             state=QUEUED if all(_is_there(item) for item in inputs) else WAITING,
             attempt_limit=config.max_attempts,
+            max_hours=limit,
         )
         JobInput.objects.bulk_create(_rows(job, inputs))
         note(job, f"Submitted by {principal.user.email}.")
@@ -47,7 +54,8 @@ def submit(principal: Principal, spec: JobSpec | dict[str, Any]) -> Job:
 
 def clone(principal: Principal, job_id: UUID) -> Job:
     """A new job with the same spec, checked anew."""
-    return submit(principal, reading.get(principal, job_id).spec)
+    job = reading.get(principal, job_id)
+    return submit(principal, job.spec, job.max_hours)
 
 
 def _is_there(item: Resolved) -> bool:

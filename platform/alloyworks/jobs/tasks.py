@@ -44,6 +44,22 @@ def sweep(attempt_id: str, organisation_id: str) -> None:
     sweep_attempt(UUID(attempt_id), UUID(organisation_id))
 
 
+@app.task  # type: ignore[untyped-decorator]
+def sweep_checkpoints(job_id: str, organisation_id: str) -> None:
+    """Removes those that were replaced, or that nobody needs any more."""
+    from alloyworks.jobs.checkpoints import sweep
+
+    sweep(UUID(job_id), UUID(organisation_id))
+
+
+@app.task(expires=600)  # type: ignore[untyped-decorator]
+def tidy() -> None:
+    """Removes what finished jobs have left in storage, whatever became of earlier messages."""
+    from alloyworks.jobs.leftovers import tidy_all
+
+    tidy_all()
+
+
 def hint(job: Job) -> None:
     """After the commit, asks the worker to look at the job."""
     words = (str(job.id), str(job.organisation_id))
@@ -59,6 +75,12 @@ def sweep_after(attempt: Attempt) -> None:
     """After the commit, has the worker remove what the attempt has uploaded."""
     words = (str(attempt.id), str(attempt.organisation_id))
     transaction.on_commit(lambda: _send(sweep, *words))
+
+
+def sweep_checkpoints_after(job: Job) -> None:
+    """After the commit, has the worker remove those without a row."""
+    words = (str(job.id), str(job.organisation_id))
+    transaction.on_commit(lambda: _send(sweep_checkpoints, *words))
 
 
 def _send(task: Any, *words: str) -> None:

@@ -2,6 +2,7 @@
 
 orgs/<organisation>/datasets/<dataset>/train.jsonl
 orgs/<organisation>/jobs/<job>/attempts/<number>/model.safetensors
+orgs/<organisation>/jobs/<job>/checkpoints/<attempt>-<step>/step-000120/weights.safetensors
 base/<model version>/model.safetensors
 """
 
@@ -22,6 +23,15 @@ def dataset_prefix(organisation: UUID, dataset: UUID) -> str:
 
 def attempt_prefix(organisation: UUID, job: UUID, number: int) -> str:
     return f"orgs/{UUID(str(organisation))}/jobs/{UUID(str(job))}/attempts/{int(number)}/"
+
+
+def checkpoints_prefix(organisation: UUID, job: UUID) -> str:
+    """Of all attempts: a later one goes on from an earlier one's."""
+    return f"orgs/{UUID(str(organisation))}/jobs/{UUID(str(job))}/checkpoints/"
+
+
+def checkpoint_prefix(organisation: UUID, job: UUID, attempt: int, step: int) -> str:
+    return f"{checkpoints_prefix(organisation, job)}{int(attempt)}-{int(step)}/"
 
 
 def base_prefix(version: UUID) -> str:

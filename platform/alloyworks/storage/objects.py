@@ -156,13 +156,22 @@ def abort_multipart(key: str, upload_id: str) -> None:
         return
 
 
+def clear_prefix(prefix: str) -> None:
+    """Nothing is left below a prefix, which ends with `/`: uploads in parts are given up, too."""
+    abort_prefix(prefix)
+    delete_prefix(prefix)
+
+
 def abort_prefix(prefix: str) -> None:
     """Gives up every upload in parts below a prefix, which ends with `/`."""
-    _check_prefix(prefix)
-    pages = _client().get_paginator("list_multipart_uploads")
-    for page in pages.paginate(Bucket=config.s3_bucket, Prefix=prefix):
-        for upload in page.get("Uploads", []):
-            abort_multipart(upload["Key"], upload["UploadId"])
+    for key, upload_id in _uploads(prefix):
+        abort_multipart(key, upload_id)
+
+
+def folders(prefix: str) -> set[str]:
+    """The first part of every key below a prefix, of objects and of uploads in parts."""
+    keys = [*(key for key, _ in _uploads(prefix)), *_keys(prefix)]
+    return {key.removeprefix(prefix).split("/")[0] for key in keys}
 
 
 def delete_prefix(prefix: str) -> None:
@@ -175,6 +184,27 @@ def delete_prefix(prefix: str) -> None:
         ]
         if found:
             _client().delete_objects(Bucket=config.s3_bucket, Delete={"Objects": found})
+
+
+def _uploads(prefix: str) -> list[tuple[str, str]]:
+    """Key and id of those in parts that were begun and not completed."""
+    _check_prefix(prefix)
+    pages = _client().get_paginator("list_multipart_uploads")
+    try:
+        with _absence(prefix):
+            return [
+                (upload["Key"], upload["UploadId"])
+                for page in pages.paginate(Bucket=config.s3_bucket, Prefix=prefix)
+                for upload in page.get("Uploads", [])
+            ]
+    except Missing:  # so says rclone when there is none in the whole bucket
+        return []
+
+
+def _keys(prefix: str) -> Iterator[str]:
+    pages = _client().get_paginator("list_objects_v2")
+    for page in pages.paginate(Bucket=config.s3_bucket, Prefix=prefix):
+        yield from (item["Key"] for item in page.get("Contents", []))
 
 
 def _check_prefix(prefix: str) -> None:

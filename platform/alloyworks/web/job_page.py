@@ -16,7 +16,9 @@ from alloyengine.spec.merge import MergeSpec
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import versions
 from alloyworks.catalog.models import ModelVersion
-from alloyworks.jobs.models import Job, JobInput
+from alloyworks.jobs import outcomes, reading, waiting
+from alloyworks.jobs.models import Attempt, Job, JobInput
+from alloyworks.jobs.outcomes import Told
 from alloyworks.jobs.states import CANCELLED, FAILED, UNFINISHED
 from alloyworks.web import choices
 from alloyworks.web.forms.recipe import lean, written
@@ -45,6 +47,15 @@ class Input:
     compared: tuple[str, Any] | None = None  # as the comparison's address names it
 
 
+@dataclass(frozen=True)
+class Try:
+    """An attempt, how it ended, and what it logged last."""
+
+    attempt: Attempt
+    outcome: Told | None
+    lines: list[str]
+
+
 def context_of(principal: Principal, job: Job) -> dict[str, Any]:
     inputs = inputs_of(job)
     names = names_of(inputs)
@@ -60,7 +71,10 @@ def context_of(principal: Principal, job: Job) -> dict[str, Any]:
         "may_clone": submits,
         "inputs": inputs,
         "names": json.dumps(names),
-        "attempts": list(job.attempts.order_by("-number")),
+        "outcome": outcomes.told(job.failure),
+        "waiting": waiting.of(job),
+        "attempts": (attempts := _attempts(job)),
+        "last": attempts[0] if attempts else None,
         "lines": lines_of(job, names, LOG_LINES),
         "spec_yaml": yaml.safe_dump(spec, sort_keys=False, allow_unicode=True),
         "spec_json": json.dumps(spec, indent=2, ensure_ascii=False),
@@ -86,6 +100,13 @@ def inputs_of(job: Job) -> list[Input]:
 def names_of(inputs: list[Input]) -> dict[str, str]:
     """What people call what the spec refers to."""
     return {entry.reference: entry.head.label for entry in inputs}
+
+
+def _attempts(job: Job) -> list[Try]:
+    """The last one first."""
+    lines = reading.last_lines(job)
+    rows = job.attempts.order_by("-number")
+    return [Try(row, outcomes.told(row.failure), lines.get(row.number, [])) for row in rows]
 
 
 def _references(job: Job) -> list[Any]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from threading import Event
 
 from alloyengine.errors import TransferError
+from alloyengine.runner.checkpoints import Courier, bring_back
 from alloyengine.runner.client import Platform
 from alloyengine.runner.desk import Desk
 from alloyengine.runner.engine import run_engine
@@ -13,6 +14,10 @@ from alloyengine.runner.messages import Done, Failed, LastWord, Work
 from alloyengine.runner.upload import upload
 from alloyengine.spec.merge import MergeSpec
 from alloyengine.spec.protocol import Assignment, Failure, FileFacts, Finish
+from alloyengine.spec.train import TrainSpec
+
+_LAST = 60.0  # seconds for the last checkpoint of an attempt that did not come to its end
+_LAST_OF_CANCELLED = 5.0  # who cancels waits for it
 
 _STOPPED = Failure(code="stopped", fault="user", message="Stopped by order.")
 _EVICTED = Failure(
@@ -39,7 +44,10 @@ def _attempt(assignment: Assignment, platform: Platform, scratch: Path, heart: H
     try:
         inputs = fetch(assignment.inputs, scratch / "inputs", heart, leave_weights=streams)
         work = Work(spec=assignment.spec, inputs=inputs, out=out, streams=streams)
-        last_word = run_engine(work, scratch, heart, Desk(platform))
+        if isinstance(assignment.spec, TrainSpec):
+            last_word = _train(work, assignment, platform, scratch, heart)
+        else:
+            last_word = run_engine(work, scratch, heart, Desk(platform))
         if isinstance(last_word, Done):
             return Finish(result=last_word.result, files=_deliver(last_word, out, platform, heart))
         heart.check()
@@ -49,6 +57,20 @@ def _attempt(assignment: Assignment, platform: Platform, scratch: Path, heart: H
     except TransferError as error:
         failure = Failure(code=error.code, fault="platform", message=error.message)
         return Finish(failure=failure)
+
+
+def _train(
+    work: Work, assignment: Assignment, platform: Platform, scratch: Path, heart: Heart
+) -> LastWord:
+    """From where an earlier attempt came, and so that a later one can go on."""
+    folder = scratch / "checkpoints"
+    bring_back(assignment.checkpoints, folder, heart)
+    work = work.model_copy(update={"checkpoints": folder})
+    with Courier(folder, platform, heart) as courier:
+        last_word = run_engine(work, scratch, heart, Desk(platform))
+        if not isinstance(last_word, Done):
+            courier.close(_LAST_OF_CANCELLED if heart.stop_ordered.is_set() else _LAST)
+    return last_word
 
 
 def _deliver(done: Done, out: Path, platform: Platform, heart: Heart) -> list[FileFacts]:

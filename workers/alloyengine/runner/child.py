@@ -6,8 +6,10 @@ Its questions are answered on standard input; when that ends the agent is gone, 
 
 import math
 import os
+import shutil
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any, BinaryIO
@@ -18,11 +20,10 @@ from alloyengine.errors import CapacityError, InputError, Stopped, TransferError
 from alloyengine.execute import execute
 from alloyengine.report import Level
 from alloyengine.runner.asking import Agent
+from alloyengine.runner.deaths import exhausted
 from alloyengine.runner.messages import Done, Failed, LastWord, Obeyed, Work
 from alloyengine.spec.merge import MergeSpec
 from alloyengine.spec.protocol import Failure, LogEvent, MetricEvent, ProgressEvent, ReportEvent
-
-_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
 
 
 class PipeReporter:
@@ -76,16 +77,10 @@ def _last_word(work: Work, agent: Agent, reporter: PipeReporter) -> LastWord:
         return _failed(error.code, "capacity", error.message, error.remedy)
     except TransferError as error:
         return _failed(error.code, "platform", error.message, error.remedy)
-    except (MemoryError, RuntimeError) as error:
-        # torch tells a failed allocation as a RuntimeError with words in it.
-        if isinstance(error, RuntimeError) and not _ran_out(error):
-            raise
-        return _failed(
-            "out_of_memory",
-            "capacity",
-            "The machine's memory did not suffice.",
-            "Use a smaller batch, shorter examples, or a larger machine.",
-        )
+    except Exception as error:
+        if failure := exhausted(error):
+            return Failed(failure=failure)
+        raise
 
 
 def _done(work: Work, agent: Agent, reporter: PipeReporter) -> Done:
@@ -94,11 +89,16 @@ def _done(work: Work, agent: Agent, reporter: PipeReporter) -> Done:
 
         return merge(work.spec, work, agent, reporter)
     folders = {reference: place.folder for reference, place in work.inputs.items()}
-    return Done(result=execute(work.spec, folders, work.out, reporter))
-
-
-def _ran_out(error: RuntimeError) -> bool:
-    return any(words in str(error).lower() for words in _MEMORY)
+    run = partial(execute, work.spec, folders, work.out, reporter, work.checkpoints)
+    try:
+        return Done(result=run())
+    except InputError as error:
+        if error.code != "checkpoint_of_another" or work.checkpoints is None:
+            raise
+    # An earlier version of this program wrote them: that must not cost the job.
+    reporter.log("The checkpoints are of another version of the job: it begins anew.", "warning")
+    shutil.rmtree(work.checkpoints)
+    return Done(result=run())
 
 
 def _failed(code: str, fault: Any, message: str, remedy: str) -> Failed:

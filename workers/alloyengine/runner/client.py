@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from alloyengine.retry import persistently
 from alloyengine.spec.protocol import (
     Assignment,
+    CheckpointFacts,
     EventBatch,
     Finish,
     Orders,
@@ -18,6 +19,8 @@ from alloyengine.spec.protocol import (
 )
 
 Answer = TypeVar("Answer", bound=BaseModel)
+Check = Callable[[], None]
+"""Called before every try; raises to give up."""
 _PATIENCE = 900.0  # seconds; by then a reconciler has long opened the next attempt
 
 
@@ -41,11 +44,17 @@ class Platform:
         """One try only: the next heartbeat carries what this one could not."""
         return self._call(Orders, "POST", "/events", batch)
 
-    def plan_upload(self, request: UploadRequest) -> UploadPlan:
-        return self._patiently(lambda: self._call(UploadPlan, "POST", "/uploads", request))
+    def plan_upload(self, request: UploadRequest, check: Check = lambda: None) -> UploadPlan:
+        return self._patiently(lambda: self._call(UploadPlan, "POST", "/uploads", request), check)
 
-    def complete_upload(self, parts: UploadParts) -> Orders:
-        return self._patiently(lambda: self._call(Orders, "POST", "/uploads/complete", parts))
+    def complete_upload(self, parts: UploadParts, check: Check = lambda: None) -> Orders:
+        return self._patiently(
+            lambda: self._call(Orders, "POST", "/uploads/complete", parts), check
+        )
+
+    def keep_checkpoint(self, facts: CheckpointFacts, check: Check) -> Orders:
+        """All its files are in storage."""
+        return self._patiently(lambda: self._call(Orders, "POST", "/checkpoints", facts), check)
 
     def finish(self, finish: Finish) -> Orders:
         return self._patiently(lambda: self._call(Orders, "POST", "/finish", finish))
@@ -53,8 +62,8 @@ class Platform:
     def close(self) -> None:
         self._http.close()
 
-    def _patiently(self, call: Callable[[], Answer]) -> Answer:
-        return persistently(call, _PATIENCE, check=lambda: None)
+    def _patiently(self, call: Callable[[], Answer], check: Check = lambda: None) -> Answer:
+        return persistently(call, _PATIENCE, check)
 
     def _call(
         self, answer: type[Answer], verb: str, path: str, body: BaseModel | None = None

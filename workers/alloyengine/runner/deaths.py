@@ -1,23 +1,27 @@
-"""Why the engine's process ended without a last word."""
+"""Why the engine ended: without a last word, or with one that tells of memory or disk."""
 
+import os
 import re
 import signal
 from pathlib import Path
 
 from alloyengine.spec.protocol import Failure
 
-_MEMORY_EVENTS = Path("/sys/fs/cgroup/memory.events")
+_CONTROL_GROUP = Path("/sys/fs/cgroup")
+_OUT_OF_MEMORY = re.compile(r"out of memory|can(no|')t allocate memory", re.IGNORECASE)
+_WANTED = re.compile(r"tried to allocate ([\d.]+ ?[KMGT]?i?B(ytes)?)", re.IGNORECASE)
+_OUT_OF_DISK = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+_MORE_MEMORY = "Use a smaller batch, shorter examples, or a larger machine."
+_MORE_DISK = "Use a machine with a larger disk, or ask the operator to free some room."
 _TAIL = 3000
 _PATH = re.compile(r"(?:/[\w.@+~-]+)+/(?=[\w.@+~-])")
 
 
 def explain(returncode: int, log: Path, out_of_memory: bool) -> Failure:
     if out_of_memory:
-        return Failure(
-            code="out_of_memory",
-            fault="capacity",
-            message="The engine was killed because the machine's memory ran out.",
-            remedy="Use a smaller batch, shorter examples, or a larger machine.",
+        needed = f"It needed more than the {memory() >> 20:,} MiB that there are."
+        return _out_of_memory(
+            f"The engine was killed because the machine's memory ran out. {needed}"
         )
     if returncode in (-signal.SIGKILL, -signal.SIGTERM):
         return Failure(
@@ -32,14 +36,43 @@ def explain(returncode: int, log: Path, out_of_memory: bool) -> Failure:
     return Failure(code="engine_failed", fault="platform", message=message)
 
 
+def exhausted(error: Exception) -> Failure | None:
+    """What the engine's own error says of memory or disk, if it does: torch tells a failed allocation
+    as a RuntimeError with words in it, others in other ways.
+    """
+    said = str(error)
+    if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(said):
+        wanted = _WANTED.search(said)
+        last = f" The last piece that did not fit had {wanted[1]}." if wanted else ""
+        return _out_of_memory(f"The machine's memory did not suffice.{last}")
+    if _OUT_OF_DISK.search(said):
+        message = "The machine's disk is full."
+        return Failure(code="disk_full", fault="capacity", message=message, remedy=_MORE_DISK)
+    return None
+
+
 def oom_kills() -> int:
     """How many processes the kernel has killed for memory in this control group."""
     try:
-        lines = _MEMORY_EVENTS.read_text().splitlines()
+        lines = (_CONTROL_GROUP / "memory.events").read_text().splitlines()
     except OSError:
         return 0
     counts = dict(line.split() for line in lines)
     return int(counts.get("oom_kill", 0))
+
+
+def memory() -> int:
+    """Bytes that this machine, or this control group, may use."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        limit = (_CONTROL_GROUP / "memory.max").read_text().strip()
+    except OSError:
+        return machine
+    return min(machine, int(limit)) if limit.isdigit() else machine
+
+
+def _out_of_memory(message: str) -> Failure:
+    return Failure(code="out_of_memory", fault="capacity", message=message, remedy=_MORE_MEMORY)
 
 
 def _tail(log: Path) -> str:

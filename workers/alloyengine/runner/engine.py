@@ -31,7 +31,8 @@ from alloyengine.runner.messages import (
 from alloyengine.runner.pace import Pace
 from alloyengine.spec.protocol import LogEvent, ProgressEvent
 
-GRACE = 20.0  # seconds between "please stop" and SIGKILL
+GRACE = 20.0  # seconds between "please stop" and SIGKILL: to write a checkpoint
+GRACE_OF_CANCELLED = 7.0  # who cancels waits for it
 _LOOK = 0.2
 _LONGEST_LINE = 16_000_000
 _OURS = {
@@ -122,7 +123,8 @@ def _watch(process: subprocess.Popen[bytes], heart: Heart) -> None:
         except StopOrdered:
             if deadline == float("inf"):
                 process.terminate()
-                deadline = time.monotonic() + GRACE
+                grace = GRACE_OF_CANCELLED if heart.stop_ordered.is_set() else GRACE
+                deadline = time.monotonic() + grace
         _wait(process)
 
 

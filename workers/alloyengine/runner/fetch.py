@@ -38,7 +38,7 @@ def fetch(
     ]
     for place in places.values():
         place.folder.mkdir(parents=True)
-    _fetch_files(wanted, heart)
+    fetch_files(wanted, heart, "Fetching inputs")
     return places
 
 
@@ -47,13 +47,14 @@ def _are_weights(path: str) -> bool:
     return path.endswith(".safetensors") and not path.startswith("adapter_")
 
 
-def _fetch_files(wanted: list[tuple[RemoteFile, Path]], heart: Heart) -> None:
+def fetch_files(wanted: list[tuple[RemoteFile, Path]], heart: Heart, phase: str) -> None:
+    """Raises TransferError when one does not arrive as it was promised, StaleAttempt, StopOrdered."""
     done, total = 0, sum(file.size for file, _ in wanted)
     with httpx.Client(timeout=60) as http:
         for file, target in wanted:
             _fetch_file(http, file, target, heart.check)
             done += file.size
-            heart.outbox.add(ProgressEvent(phase="Fetching inputs", done=done, total=total))
+            heart.outbox.add(ProgressEvent(phase=phase, done=done, total=total))
 
 
 def _fetch_file(

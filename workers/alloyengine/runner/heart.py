@@ -14,16 +14,21 @@ from alloyengine.spec.protocol import Event as Told
 from alloyengine.spec.protocol import EventBatch
 
 INTERVAL = 1.0
+ALONE = 900.0  # seconds without the platform: by then a later attempt has long begun
 _LONGEST = (
     5.0  # seconds between two tries: a platform that comes back must hear us within its lease
 )
 
 
 class Heart:
-    """A thread of its own, so that no download and no tensor operation delays a beat."""
+    """A thread of its own, so that no download and no tensor operation delays a beat.
 
-    def __init__(self, platform: Platform, leaving: Event) -> None:
+    Who has not heard the platform for `alone` seconds must think that the attempt was given up.
+    """
+
+    def __init__(self, platform: Platform, leaving: Event, alone: float = ALONE) -> None:
         self.outbox = Outbox()
+        self._alone, self._heard = alone, time.monotonic()
         self.stop_ordered, self.stale, self.leaving = Event(), Event(), leaving
         self._platform, self._sending, self._closing = platform, Lock(), Event()
         self._thread = Thread(target=self._beat_on, name="heart", daemon=True)
@@ -61,6 +66,9 @@ class Heart:
         while not self._closing.wait(pause) and not self.stale.is_set():
             if self._beat():
                 waits, pause = delays(_LONGEST), INTERVAL
+                self._heard = time.monotonic()
+            elif time.monotonic() - self._heard > self._alone:
+                self.stale.set()
             else:
                 pause = next(waits)
 

@@ -40,6 +40,7 @@ class Work(Spec):
     inputs: dict[Reference, Place]
     out: Path
     streams: bool = Field(description="Weights are read from storage, and sent there as they come")
+    checkpoints: Path | None = Field(None, description="Training keeps its own here")
 
 
 class AskUrls(Spec):

@@ -31,39 +31,44 @@ def upload(folder: Path, platform: Platform, heart: Heart) -> list[FileFacts]:
     with httpx.Client(timeout=120) as http:
         for path in paths:
             heart.check()
-            facts = _facts(path, path.relative_to(folder).as_posix())
-            _send(http, path, facts, platform, heart.check)
+            facts = facts_of(path, path.relative_to(folder).as_posix())
+            send(http, path, facts, platform, heart.check)
             manifest.append(facts)
             done = sum(file.size for file in manifest)
             heart.outbox.add(ProgressEvent(phase="Uploading results", done=done, total=total))
     return manifest
 
 
-def _facts(path: Path, name: str) -> FileFacts:
+def facts_of(path: Path, name: str) -> FileFacts:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return FileFacts(path=name, size=path.stat().st_size, sha256=digest)
 
 
-def _send(
+def send(
     http: httpx.Client,
     path: Path,
     facts: FileFacts,
     platform: Platform,
     check: Callable[[], None],
+    checkpoint: int | None = None,
 ) -> None:
-    plan = platform.plan_upload(UploadRequest(path=facts.path, size=facts.size))
+    """One file, of the result or of the checkpoint after a step. `check` may raise to give up."""
+    request = UploadRequest(path=facts.path, size=facts.size, checkpoint=checkpoint)
+    plan = platform.plan_upload(request, check)
     etags = []
     for url, start, size in _parts(plan, facts.size):
-        put = partial(_put, http, url, path, start, size)
+        put = partial(_put, http, url, partial(_read, path, start, size, check), size)
         try:
             etags.append(persistently(put, _PATIENCE, check))
         except httpx.HTTPError as error:
             message = f"{facts.path} could not be sent: {words(error)}."
             raise TransferError("transfer_failed", message) from None
     if plan.upload_id is not None:
-        parts = UploadParts(path=facts.path, upload_id=plan.upload_id, etags=etags)
-        platform.complete_upload(parts)
+        parts = UploadParts(
+            path=facts.path, upload_id=plan.upload_id, etags=etags, checkpoint=checkpoint
+        )
+        platform.complete_upload(parts, check)
 
 
 def _parts(plan: UploadPlan, size: int) -> Iterator[tuple[str, int, int]]:
@@ -74,16 +79,16 @@ def _parts(plan: UploadPlan, size: int) -> Iterator[tuple[str, int, int]]:
         yield url, start, min(part, size - start)
 
 
-def _put(http: httpx.Client, url: str, path: Path, start: int, size: int) -> str:
-    headers = {"Content-Length": str(size)}
-    response = http.put(url, content=_read(path, start, size), headers=headers)
+def _put(http: httpx.Client, url: str, read: Callable[[], Iterator[bytes]], size: int) -> str:
+    response = http.put(url, content=read(), headers={"Content-Length": str(size)})
     response.raise_for_status()
     return str(response.headers.get("ETag", ""))
 
 
-def _read(path: Path, start: int, size: int) -> Iterator[bytes]:
+def _read(path: Path, start: int, size: int, check: Callable[[], None]) -> Iterator[bytes]:
     with path.open("rb") as file:
         file.seek(start)
         while size > 0 and (chunk := file.read(min(size, _CHUNK))):
+            check()
             size -= len(chunk)
             yield chunk

@@ -4,6 +4,7 @@
     POST /runner/v1/events            EventBatch      -> Orders      (the heartbeat; may be empty)
     POST /runner/v1/uploads           UploadRequest   -> UploadPlan
     POST /runner/v1/uploads/complete  UploadParts     -> Orders
+    POST /runner/v1/checkpoints       CheckpointFacts -> Orders      (its files are in storage)
     POST /runner/v1/finish            Finish          -> Orders
 
 The token names one attempt. When a later attempt was opened, or the job ended, every call
@@ -23,6 +24,7 @@ from alloyengine.spec.result import JobResult
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 FilePath = Annotated[str, Field(pattern=rf"^{_SEGMENT}(/{_SEGMENT}){{0,3}}$", max_length=200)]
+Step = Annotated[int, Field(ge=1, le=2**53, description="Optimiser steps that are done")]
 
 
 class FileSize(Spec):
@@ -49,6 +51,14 @@ class ResolvedInput(Spec):
     files: list[RemoteFile]
 
 
+class SavedCheckpoint(Spec):
+    """Where an earlier attempt of the job came, complete."""
+
+    attempt: int = Field(ge=1)
+    step: Step
+    files: list[RemoteFile] = Field(min_length=1)
+
+
 class Assignment(Spec):
     """Everything a runner needs to know to run one attempt."""
 
@@ -56,6 +66,9 @@ class Assignment(Spec):
     attempt: int = Field(ge=1)
     spec: JobSpec
     inputs: list[ResolvedInput]
+    checkpoints: list[SavedCheckpoint] = Field(
+        default_factory=list, description="To go on from, the newest first"
+    )
 
 
 class LogEvent(Spec):
@@ -116,6 +129,9 @@ class UploadRequest(FileSize):
     upload_id: str | None = Field(
         None, description="Fresh URLs for this upload instead of another one"
     )
+    checkpoint: Step | None = Field(
+        None, description="It is of the checkpoint after this step, not of the result"
+    )
 
 
 class UploadPlan(Spec):
@@ -132,6 +148,14 @@ class UploadParts(Spec):
     path: FilePath
     upload_id: str
     etags: list[str] = Field(min_length=1, max_length=10_000)
+    checkpoint: Step | None = Field(None, description="As it was asked for")
+
+
+class CheckpointFacts(Spec):
+    """The manifest of a checkpoint, told when all its files are in storage: only now it exists."""
+
+    step: Step
+    files: list[FileFacts] = Field(min_length=1, max_length=100)
 
 
 class Failure(Spec):

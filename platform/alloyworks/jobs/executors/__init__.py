@@ -22,6 +22,9 @@ class Executor(Protocol):
     def alive(self, attempt: Attempt) -> bool:
         """Whether the runner is there."""
 
+    def runners(self) -> list[Attempt]:
+        """All that run: rows that were never saved, with organisation, job and number alone."""
+
     def end(self, attempt: Attempt) -> None:
         """Stops the runner, if it is there, and removes what it leaves behind."""
 

@@ -1,10 +1,11 @@
 """Runs each attempt as a detached process of this machine, which outlives the control plane.
 
 <state>/attempts/<job>-<number>/
-    mark.json   the process: pid and start time
-    token       the attempt's token, readable by us alone
-    runner.log  what the runner itself says
-    scratch/    inputs and results; the runner removes it
+    attempt.json  whose it is: organisation, job and number
+    mark.json     the process: pid and start time
+    token         the attempt's token, readable by us alone
+    runner.log    what the runner itself says
+    scratch/      inputs and results; the runner removes it
 """
 
 import fcntl
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from alloyworks.config import config
 from alloyworks.embedded import processes
@@ -40,8 +42,7 @@ class LocalExecutor:
 
     @contextmanager
     def turn(self) -> Iterator[bool]:
-        with (self.folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with self._locked("lock"):
             homes = [home for home in self.folder.iterdir() if home.is_dir()]
             running = [home for home in homes if _runs(home)]
             for home in set(homes) - set(running):
@@ -50,12 +51,17 @@ class LocalExecutor:
 
     def launch(self, attempt: Attempt) -> Handle:
         home = self._home(attempt)
-        if not _runs(home):
-            _start(home, token_of(attempt.job_id, attempt.number))
+        with self._locked("launching"):  # two who launch at once start one runner
+            if not _runs(home):
+                _start(home, attempt)
         return {"folder": home.name}
 
     def alive(self, attempt: Attempt) -> bool:
         return _runs(self._home(attempt))
+
+    def runners(self) -> list[Attempt]:
+        homes = [home for home in self.folder.iterdir() if home.is_dir() and _runs(home)]
+        return [Attempt(**facts) for home in homes if (facts := read_json(home / "attempt.json"))]
 
     def end(self, attempt: Attempt) -> None:
         home = self._home(attempt)
@@ -63,13 +69,23 @@ class LocalExecutor:
             processes.end([mark], patience=GRACE)
         shutil.rmtree(home, ignore_errors=True)
 
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        with (self.folder / name).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def _home(self, attempt: Attempt) -> Path:
         return self.folder / f"{attempt.job_id}-{attempt.number}"
 
 
 def _mark(home: Path) -> Mark | None:
-    known = read_json(home / "mark.json")
-    return Mark(**known) if known else None
+    """Also of a runner whose starter was killed before it could write the mark."""
+    if known := read_json(home / "mark.json"):
+        return Mark(**known)
+    if not (home / "token").exists():
+        return None
+    return next(iter(processes.runners(home)), None)
 
 
 def _runs(home: Path) -> bool:
@@ -83,11 +99,12 @@ def _sweep(home: Path) -> None:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _start(home: Path, token: str) -> None:
+def _start(home: Path, attempt: Attempt) -> None:
     home.mkdir(exist_ok=True, mode=0o700)
+    write_json(home / "attempt.json", _facts(attempt))
     secret = home / "token"
     secret.touch(mode=0o600)
-    secret.write_text(token)
+    secret.write_text(token_of(attempt.job_id, attempt.number))
     words = {
         "ALLOY_RUNNER_URL": config.runner_url or config.public_url,
         "ALLOY_RUNNER_TOKEN_FILE": str(secret),
@@ -99,3 +116,11 @@ def _start(home: Path, token: str) -> None:
     log = home / "runner.log"
     process = processes.spawn(command, inherited | words, log, dies_with_us=None)
     write_json(home / "mark.json", asdict(Mark.of(process.pid)))
+
+
+def _facts(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "organisation_id": str(attempt.organisation_id),
+        "job_id": str(attempt.job_id),
+        "number": attempt.number,
+    }

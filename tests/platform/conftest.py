@@ -5,6 +5,7 @@ from time import time
 
 import pytest
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
+from django.core.cache import cache
 from django.db import connections
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
@@ -41,6 +42,13 @@ def database(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("db")
     else:
         request.getfixturevalue("committed_db")
+
+
+@pytest.fixture
+def password() -> str:
+    """Everybody's; nobody has failed to type it yet."""
+    cache.clear()
+    return PASSWORD
 
 
 @pytest.fixture

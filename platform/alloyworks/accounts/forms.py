@@ -3,7 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from allauth.account.forms import SignupForm
+from allauth.account.forms import AddEmailForm, SignupForm
+from allauth.account.internal.flows.email_verification import send_verification_email_to_address
+from allauth.account.models import EmailAddress
 from django import forms
 from django.db import transaction
 from django.http import HttpRequest
@@ -49,6 +51,20 @@ class SignUpForm(SignupForm):  # type: ignore[misc]  # allauth ships no types
 
     def custom_signup(self, request: HttpRequest, user: User) -> None:
         signup.found(user, self.cleaned_data["organisation"], audit.address_of(request))
+
+
+class ChangeAddressForm(AddEmailForm):  # type: ignore[misc]
+    """Unlike allauth's own, it leaves an unconfirmed address in use until the new one counts."""
+
+    def save(self, request: HttpRequest) -> EmailAddress:
+        with transaction.atomic():
+            theirs = EmailAddress.objects.filter(user=self.user)
+            theirs.exclude(email=self.user.email).delete()  # what they wanted before
+            wanted = EmailAddress.objects.create(
+                user=self.user, email=self.cleaned_data["email"].lower()
+            )
+        send_verification_email_to_address(request, wanted)
+        return wanted
 
 
 class InviteForm(forms.Form):

@@ -1,16 +1,19 @@
 """The ledger of what attempts used, and the limits of organisations."""
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
 from alloyworks.accounts.principal import Principal
+from alloyworks.catalog import datasets
 from alloyworks.config import config
-from alloyworks.errors import TooMany
+from alloyworks.errors import TooLarge, TooMany
 from alloyworks.jobs.models import Attempt, JobState
 from alloyworks.tenancy import scope
 from alloyworks.usage import ledger, limits, metering, operator
@@ -30,7 +33,7 @@ def ended(principal: Principal, seconds: float, begun: datetime, gpus: int = 0) 
 
 
 @pytest.fixture
-def here(alice: Principal) -> Principal:
+def here(alice: Principal) -> Iterator[Principal]:
     with scope(alice.organisation.id, alice.user.id):
         yield alice
 
@@ -123,6 +126,23 @@ class TestLimits:
 
         with pytest.raises(TooMany, match="90 of 100 bytes"):
             limits.refuse_bytes(here.organisation.id, 11)
+
+    def test_an_upload_that_does_not_fit_leaves_nothing(
+        self, here: Principal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(config, "limit_storage_bytes", 30)
+        lines = b'{"text": "twenty-one letters ..."}\n' * 2
+
+        with pytest.raises(TooMany, match="Storage is full: 0 of 30 bytes"):
+            datasets.create(here, "d", "d.jsonl", io.BytesIO(lines))
+        assert limits.stored(here.organisation.id) == 0
+
+    def test_a_file_may_be_so_large(self, here: Principal, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(config, "upload_max_bytes", 10)
+        file = SimpleUploadedFile("d.jsonl", b'{"text": "more than ten"}')
+
+        with pytest.raises(TooLarge, match="25 bytes; 10 are allowed"):
+            datasets.create(here, "d", "d.jsonl", file)
 
     def test_so_many_jobs_run_at_once(
         self, here: Principal, monkeypatch: pytest.MonkeyPatch

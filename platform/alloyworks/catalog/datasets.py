@@ -19,6 +19,7 @@ from alloyworks.errors import NotFound
 from alloyworks.ids import new_id
 from alloyworks.jobs.models import JobInput
 from alloyworks.storage import keys, objects
+from alloyworks.usage import limits
 
 FILES = ("train.jsonl", "test.jsonl")
 
@@ -32,6 +33,7 @@ def create(
     """
     principal.require("datasets.create")
     name = names.checked(name)
+    limits.refuse_upload(principal.organisation.id, getattr(stream, "size", 0))
     with tempfile.TemporaryDirectory(prefix="alloy-dataset-") as folder:
         found = ingest(stream, filename, Path(folder), test_percent)
         made = _store(principal, name, Path(folder), found)
@@ -90,6 +92,7 @@ def _store(principal: Principal, name: str, folder: Path, found: Ingested) -> Da
         stats=found.stats,
         preview=found.preview,
     )
+    limits.refuse_bytes(principal.organisation.id, sum(file["size"] for file in dataset.files))
     with ExitStack() as undo:
         undo.callback(objects.delete_prefix, prefix_of(dataset))
         manifest.upload(folder, prefix_of(dataset), dataset.files)

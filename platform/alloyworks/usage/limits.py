@@ -14,7 +14,7 @@ from django.db.models import F, Sum
 from django.utils import timezone
 
 from alloyworks.config import config
-from alloyworks.errors import TooMany
+from alloyworks.errors import TooLarge, TooMany
 from alloyworks.jobs.models import Job
 from alloyworks.jobs.states import RUNNING, STARTING, UNFINISHED
 from alloyworks.usage.models import Limits, Usage
@@ -89,6 +89,13 @@ def refuse_job(organisation: UUID) -> None:
                 retry_after=_until_next_month(timezone.now()),
             )
     refuse_bytes(organisation, 0)
+
+
+def refuse_upload(organisation: UUID, size: int) -> None:
+    """TooLarge for a file of so many bytes that is larger than this organisation's may be."""
+    limit = allowance(organisation).upload_bytes
+    if limit is not None and size > limit:
+        raise TooLarge(f"The file has {size:,} bytes; {limit:,} are allowed. Divide it.")
 
 
 def refuse_bytes(organisation: UUID, more: int) -> None:

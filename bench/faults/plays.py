@@ -32,7 +32,7 @@ def play(stage: Stage, chance: random.Random, long: bool = False) -> Iterator[Ac
 
 
 def merges(stage: Stage, tenant: Tenant, chance: random.Random) -> Iterator[Accepted]:
-    yield _submit(tenant, _merge(stage.bases, chance.random()))
+    yield _submit(tenant, merge_of(stage.bases, chance.random()))
 
 
 def trains(stage: Stage, tenant: Tenant, chance: random.Random) -> Iterator[Accepted]:
@@ -52,7 +52,7 @@ def follows(stage: Stage, tenant: Tenant, chance: random.Random) -> Iterator[Acc
     """A pipeline: a merge waits for the model that is still being trained."""
     first = _submit(tenant, _train(stage, tenant, epochs=2))
     yield first
-    yield _submit(tenant, _merge([stage.bases[0], f"job:{first.id}"], 0.5))
+    yield _submit(tenant, merge_of([stage.bases[0], f"job:{first.id}"], 0.5))
 
 
 def errs(stage: Stage, tenant: Tenant, chance: random.Random) -> Iterator[Accepted]:
@@ -78,7 +78,7 @@ def _submit(tenant: Tenant, spec: Json, ends: frozenset[str] = frozenset({SUCCEE
     return Accepted(tenant.submit(spec), tenant, spec["kind"], time.time(), ends)
 
 
-def _merge(models: list[str], weight: float) -> Json:
+def merge_of(models: list[str], weight: float) -> Json:
     listed = [{"model": ref, "parameters": {"weight": 0.1 + weight}} for ref in models]
     return {"kind": "merge", "recipe": {"merge_method": "linear", "models": listed}}
 

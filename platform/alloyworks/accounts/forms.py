@@ -1,11 +1,13 @@
 """The forms behind the account pages."""
 
+import struct
 from datetime import datetime, timedelta
 from typing import Any
 
 from allauth.account.forms import AddEmailForm, SignupForm
 from allauth.account.internal.flows.email_verification import send_verification_email_to_address
 from allauth.account.models import EmailAddress
+from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django import forms
 from django.db import transaction
 from django.http import HttpRequest
@@ -65,6 +67,17 @@ class ChangeAddressForm(AddEmailForm):  # type: ignore[misc]
             )
         send_verification_email_to_address(request, wanted)
         return wanted
+
+
+class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
+    """What is no passkey at all is wrong, too, and not our fault."""
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            cleaned: dict[str, Any] = super().clean()
+        except (ValueError, TypeError, LookupError, struct.error):
+            raise forms.ValidationError("That is no passkey; try again.") from None
+        return cleaned
 
 
 class InviteForm(forms.Form):

@@ -23,9 +23,11 @@ app.conf.update(
         "interval_start": 0,
         "interval_step": 0.1,
         "socket_connect_timeout": 2,
+        "socket_timeout": 5,
     },
     worker_prefetch_multiplier=1,
     beat_sync_every=1,  # beat writes its schedule at every tick: that is its health check
+    beat_scheduler="alloyworks.jobs.beat:Scheduler",
     beat_schedule={
         "reconcile": {"task": "alloyworks.jobs.tasks.reconcile", "schedule": 3.0},
         "tidy": {"task": "alloyworks.jobs.tasks.tidy", "schedule": 600.0},

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -26,8 +27,8 @@ def client(api: Api, world: World) -> Client:
     return api(world.owner)
 
 
-def shown(client: Client, job: Job) -> Any:
-    return client.get(f"{JOBS}/{job.id}").json()
+def shown(client: Client, job: UUID) -> Any:
+    return client.get(f"{JOBS}/{job}").json()
 
 
 def logged(attempt: Attempt, lines: int) -> None:
@@ -50,7 +51,7 @@ def test_a_failed_job_says_whose_fault_it_is_and_what_to_do(client: Client, worl
         attempt = running(world.owner)
         lifecycle.fail(attempt, MEMORY)
 
-    outcome = shown(client, attempt.job)["outcome"]
+    outcome = shown(client, attempt.job_id)["outcome"]
 
     assert (outcome["code"], outcome["whose"], outcome["again"]) == (
         "out_of_memory",
@@ -84,7 +85,7 @@ def test_a_job_without_trouble_has_no_outcome(client: Client, world: World) -> N
     with world.scope():
         job = world.job(state=JobState.RUNNING)
 
-    told = shown(client, job)
+    told = shown(client, job.id)
 
     assert (told["outcome"], told["waiting"]) == (None, None)
 
@@ -95,7 +96,7 @@ def test_a_queued_job_tells_its_place(client: Client, world: World) -> None:
         world.job()
         job = world.job()
 
-    waiting = shown(client, job)["waiting"]
+    waiting = shown(client, job.id)["waiting"]
 
     assert waiting["place"] == 2
     assert waiting["why"] == "No slot is free: 1 job is running, and 1 job is before this one."
@@ -109,7 +110,7 @@ def test_a_time_limit_is_kept_and_becomes_a_deadline(client: Client, world: Worl
     with world.scope():
         job = Job.objects.get(id=made.json()["id"])
         lifecycle.begin(lifecycle.open_attempt(job))
-    told = shown(client, job)
+    told = shown(client, job.id)
 
     begun, ends = (datetime.fromisoformat(told[name]) for name in ("started_at", "deadline_at"))
     assert ends - begun == timedelta(hours=2.5)

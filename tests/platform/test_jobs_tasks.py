@@ -1,17 +1,21 @@
 """Hints go to the deployment's own broker, and only after the commit."""
 
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from datetime import timedelta
 
 import pytest
 import redis
 from django.db import transaction
+from django.utils import timezone
 
 from alloyworks.accounts.principal import Principal
 from alloyworks.celery import app
 from alloyworks.config import config
-from alloyworks.jobs import tasks
+from alloyworks.jobs import beat, pulse, tasks
+from alloyworks.jobs.models import Pulse
 from alloyworks.tenancy import scope
 from tests.platform.attempts import new_job
 
@@ -60,3 +64,48 @@ def test_a_broker_that_is_gone_neither_fails_nor_holds_up_what_was_done(
 
     assert time.monotonic() - begun < 2
     assert "queue does not answer" in caplog.text
+
+
+def test_a_broker_that_hangs_does_not_hold_up_what_was_done_for_long(
+    queue: redis.Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"redis://127.0.0.1:{deaf.getsockname()[1]}/0"
+        options = app.conf.broker_transport_options | {"socket_timeout": 0.5}
+        nobody = app.connection_for_write(url, transport_options=options)
+        monkeypatch.setattr(
+            app, "producer_or_acquire", lambda _: nullcontext(app.amqp.Producer(nobody))
+        )
+        begun = time.monotonic()
+
+        with transaction.atomic():
+            tasks.hint_all()
+
+        assert time.monotonic() - begun < 5
+        assert "queue does not answer" in caplog.text
+
+
+def test_beat_makes_the_rounds_that_no_worker_makes(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds = []
+    monkeypatch.setattr(beat, "look_at_all", lambda: rounds.append(1))
+    monkeypatch.setattr(beat.connection, "close", lambda: None)
+
+    beat.stand_in()
+    assert len(rounds) == 1
+
+    pulse.beat(pulse.RECONCILER)
+    beat.stand_in()
+    assert len(rounds) == 1
+
+    Pulse.objects.update(at=timezone.now() - timedelta(minutes=1))
+    beat.stand_in()
+    assert len(rounds) == 2
+
+
+def test_beats_own_scheduler_is_used_and_asks_for_rounds() -> None:
+    assert app.conf.beat_scheduler == "alloyworks.jobs.beat:Scheduler"
+    tasks_asked = {entry["task"] for entry in app.conf.beat_schedule.values()}
+    assert tasks.reconcile.name in tasks_asked
+    assert tasks.tidy.name in tasks_asked

@@ -53,6 +53,7 @@ def furnish(principal: Principal) -> None:
     job.attempts.create(organisation=org, number=1, state="starting", secret_hash=secret)
     job.events.create(organisation=org, attempt_number=1, at=now, type="log", data={})
     job.metrics.create(organisation=org, name="loss", step=1, value=1.0)
+    job.checkpoints.create(organisation=org, attempt_number=1, step=1, files=[])
     dataset = make_dataset(principal)
     model = make_model(principal)
     ModelParent.objects.create(organisation=org, child=model, parent=make_model(principal, 2))

@@ -31,9 +31,10 @@ def beat(name: str) -> None:
             """
             INSERT INTO jobs_pulse AS pulse (name, at, since) VALUES (%s, now(), now())
             ON CONFLICT (name) DO UPDATE SET at = now(), since =
-                CASE WHEN pulse.at < now() - %s THEN now() ELSE pulse.since END
+                CASE WHEN pulse.at < now() - make_interval(secs => %s)
+                THEN now() ELSE pulse.since END
             """,
-            [name, gap()],
+            [name, gap().total_seconds()],
         )
 
 
@@ -41,12 +42,22 @@ def listening_since() -> datetime:
     """Since when all of us have been here without a gap; now, when one is missing."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT coalesce(max(CASE WHEN at < now() - %s THEN now() ELSE since END), now())"
-            " FROM jobs_pulse",
-            [gap()],
+            "SELECT coalesce(max(CASE WHEN at < now() - make_interval(secs => %s)"
+            " THEN now() ELSE since END), now()) FROM jobs_pulse",
+            [gap().total_seconds()],
         )
         found: datetime = cursor.fetchone()[0]
     return found
+
+
+def is_late(name: str) -> bool:
+    """Whether there was no sign for three periods, or never one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM jobs_pulse WHERE name = %s AND at > now() - make_interval(secs => %s)",
+            [name, 3 * PERIOD],
+        )
+        return cursor.fetchone() is None
 
 
 def keep_beating(name: str) -> None:

@@ -1,0 +1,38 @@
+"""The clock that asks for rounds of the reconciler; it makes them itself when nobody else does.
+
+So jobs go on while the queue is away or no worker hears it, only a little more slowly.
+"""
+
+import logging
+from typing import Any
+
+from celery.beat import PersistentScheduler
+from django.db import Error, connection
+
+from alloyworks.jobs import pulse
+from alloyworks.jobs.dispatch import look_at_all
+from alloyworks.jobs.tasks import reconcile
+
+_logger = logging.getLogger(__name__)
+
+
+class Scheduler(PersistentScheduler):  # type: ignore[misc]  # Celery has no types
+    producer = None
+    """Each message finds a connection of its own: a tick must not wait for a broker that is away."""
+
+    def apply_entry(self, entry: Any, producer: Any = None) -> None:
+        super().apply_entry(entry, producer)  # logs what goes wrong
+        if entry.task == reconcile.name:
+            stand_in()
+
+
+def stand_in() -> None:
+    """A round, when the last one is too long ago."""
+    try:
+        if pulse.is_late(pulse.RECONCILER):
+            _logger.warning("No worker has looked at the jobs for a while: beat does.")
+            look_at_all()
+    except Error as error:
+        _logger.warning("The database does not answer: %s", error)
+    finally:
+        connection.close()

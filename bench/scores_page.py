@@ -16,8 +16,8 @@ PAGE = ROOT / "docs" / "merging" / "scores.md"
 PICTURE = PAGE.with_suffix(".svg")
 BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->\n"
 HEAD = (
-    "| | settings | elements, % | capitals, % | mean, % | merge, s |",
-    "|---|---|--:|--:|--:|--:|",
+    "| | settings | elements, % | capitals, % | mean, % |",
+    "|---|---|--:|--:|--:|",
 )
 
 Figures = dict[str, Any]
@@ -66,7 +66,7 @@ def _row(name: str, row: Figures) -> str:
     scores = [f"{row[task]:.1f}" for task in ("elements", "capitals")]
     named = f"`{method}`" if "recipe" in row else f"*{method}*"
     words = [named, settings, *scores, f"{row['mean']:.1f} ± {row['±']:.1f}"]
-    return f"| {' | '.join([*words, str(row.get('merge s', ''))])} |"
+    return f"| {' | '.join(words)} |"
 
 
 def _where(row: Figures) -> str:

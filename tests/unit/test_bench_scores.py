@@ -148,7 +148,7 @@ def test_a_row_of_the_table_says_all_that_was_measured():
     table = scores_page.table(FIGURES)
 
     assert "| `ties` | weight 0.7 | 90.0 | 80.0 | 85.0 ± 1.0 |" in table
-    assert "| *base* | alone | 0.0 | 0.0 | 0.0 ± 1.0 |  |" in table
+    assert "| *base* | alone | 0.0 | 0.0 | 0.0 ± 1.0 |" in table
     assert "118 questions about elements, 120 about capitals. 2026-11-25, 2 cores of EPYC" in table
 
 

@@ -5,6 +5,7 @@ role may add entries and read its organisation's; it may not change or delete an
 """
 
 import ipaddress
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -47,7 +48,7 @@ Deed = Literal[
     "person.sso_link",
     "person.sso_unlink",
 ]
-Detail = str | int | bool | list[str] | None
+Detail = str | int | bool | Sequence[str] | None
 NAME_LENGTH = 300
 
 

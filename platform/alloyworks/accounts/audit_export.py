@@ -19,8 +19,10 @@ from alloyworks.tenancy import scope
 Format = Literal["jsonl", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 MEDIA_TYPES: dict[Format, str] = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
-COLUMNS = ("id", "at", "actor_id", "actor", "api_key", "address", "action")
-COLUMNS += ("object_id", "object_name", "details")
+COLUMNS = [
+    *("id", "at", "actor_id", "actor", "api_key", "address", "action"),
+    *("object_id", "object_name", "details"),
+]
 PIECE = 500  # rows of one look at the database
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how spreadsheets know what to compute
 

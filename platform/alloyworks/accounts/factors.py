@@ -18,7 +18,8 @@ class SecondFactorMissing(Forbidden):
 
 def has_second(user: User) -> bool:
     """A passkey or an authenticator app; recovery codes alone are none."""
-    return Authenticator.objects.filter(user=user, type__in=FACTORS).exists()
+    mine = Authenticator.objects.filter(user=user, type__in=FACTORS)
+    return bool(mine.exists())
 
 
 def refuse_without(user: User, organisation: Organisation) -> None:

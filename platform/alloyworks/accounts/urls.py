@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from alloyworks.accounts.views import audit, factors, keys, members, organisation, sessions
+from alloyworks.accounts.views import audit, factors, keys, members, organisation, sessions, sso
 
 urlpatterns = [
     path("members/", members.members, name="members"),
@@ -19,6 +19,7 @@ urlpatterns = [
     path("switch/", organisation.switch, name="switch-organisation"),
     path("audit/", audit.audit, name="audit"),
     path("2fa/webauthn/keys/<int:pk>/remove/", factors.remove_passkey),  # before allauth's
+    path("oidc/sso/login/", sso.start),  # likewise
     path("sessions/", sessions.sessions, name="sessions"),
     path("sessions/end/", sessions.end_all, name="sessions-end"),
     path("sessions/<int:session_id>/end/", sessions.end, name="session-end"),

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.http import HttpRequest
@@ -38,10 +39,11 @@ class SessionOut(BaseModel):
 @router.get("", response={200: AccountOut, **PROBLEMS}, summary="Your account")
 def show(request: HttpRequest) -> AccountOut:
     user = principal_of(request, "organisation.view").user
+    addresses = EmailAddress.objects.filter(user=user)
     return AccountOut(
         user_id=user.id,
         email=user.email,
-        email_confirmed=user.emailaddress_set.filter(email=user.email, verified=True).exists(),
+        email_confirmed=addresses.filter(email=user.email, verified=True).exists(),
         name=user.name,
         second_factors=sorted(
             set(Authenticator.objects.filter(user=user).values_list("type", flat=True))

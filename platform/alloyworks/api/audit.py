@@ -15,7 +15,9 @@ from alloyworks.api.pagination import Cursor, Limit, Page, page_of
 from alloyworks.api.problems import PROBLEMS
 
 router = Router()
-KINDS = {kind.partition(";")[0]: {} for kind in audit_export.MEDIA_TYPES.values()}
+KINDS: dict[str, dict[str, object]] = {
+    kind.partition(";")[0]: {} for kind in audit_export.MEDIA_TYPES.values()
+}
 FILES = {"responses": {200: {"description": "All entries, newest first", "content": KINDS}}}
 TEXT = r"^[^\x00]*$"
 

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from allauth.account.adapter import get_adapter
+from allauth.account.models import EmailAddress
 from allauth.core import ratelimit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -75,7 +76,8 @@ def _by_mail(request: HttpRequest, body: SignUp) -> None:
         get_adapter().send_account_already_exists_mail(body.email.strip().lower())
         return
     principal = _register(request, body)
-    principal.user.emailaddress_set.get().send_confirmation(request, signup=True)
+    address = EmailAddress.objects.get(user=principal.user)
+    address.send_confirmation(request, signup=True)
 
 
 def _register(request: HttpRequest, body: SignUp) -> Principal:

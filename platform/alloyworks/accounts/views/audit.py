@@ -25,7 +25,7 @@ def audit(request: HttpRequest) -> HttpResponseBase:
     form = AuditForm(request.GET)
     filters = _filters(form)
     if (wanted := request.GET.get("format")) in FORMATS:
-        return audit_export.file(principal, wanted, **filters)  # type: ignore[arg-type]
+        return audit_export.file(principal, wanted, **filters)
     found, following = page_of(rules.entries(principal, **filters), cursor_of(request), A_PAGE)
     context = {
         "entries": found,

@@ -16,13 +16,11 @@ from alloyworks.accounts.views.forms import apply, says_problems
 def organisation(request: HttpRequest) -> HttpResponse:
     principal = principal_of(request, "organisation.edit")
     form = OrganisationForm(request.POST or None, initial={"name": principal.organisation.name})
-    if (
-        request.method == "POST"
-        and form.is_valid()
-        and apply(form, lambda: rules.rename(principal, form.cleaned_data["name"]))
-    ):
-        messages.success(request, "The organisation has its new name.")
-        return redirect("organisation")
+    if request.method == "POST" and form.is_valid():
+        name = form.cleaned_data["name"]
+        if apply(form, lambda: rules.rename(principal, name)):
+            messages.success(request, "The organisation has its new name.")
+            return redirect("organisation")
     secures = principal.may("organisation.secure")
     context = {"form": form, "organisation": principal.organisation, "secures": secures}
     return render(request, "accounts/organisation.html", context)

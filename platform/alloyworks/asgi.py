@@ -1,4 +1,4 @@
-"""The web process: `uvicorn alloyworks.asgi:application`."""
+"""The web application, for `alloyworks.serve` or another ASGI server."""
 
 import os
 
@@ -9,6 +9,7 @@ django = get_asgi_application()
 
 from alloyworks.api.bodies import BoundedBodies  # needs the settings
 from alloyworks.jobs import pulse
+from alloyworks.overload import Overload
 
 pulse.keep_beating(pulse.WEB)
-application = BoundedBodies(django)
+application = Overload(BoundedBodies(django))

@@ -1,10 +1,13 @@
 """The queue: `celery -A alloyworks.celery worker|beat`. Messages are hints, rows the truth."""
 
+import logging
 import os
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alloyworks.settings")
 
 from celery import Celery  # after the settings are named
+from kombu.exceptions import OperationalError
 
 from alloyworks.config import config
 
@@ -31,6 +34,16 @@ app.conf.update(
     beat_schedule={
         "reconcile": {"task": "alloyworks.jobs.tasks.reconcile", "schedule": 3.0},
         "tidy": {"task": "alloyworks.jobs.tasks.tidy", "schedule": 600.0},
+        "messages": {"task": "alloyworks.webhooks.tasks.send_due", "schedule": 5.0},
     },
 )
-app.autodiscover_tasks(["alloyworks.jobs"])
+app.autodiscover_tasks(["alloyworks.jobs", "alloyworks.webhooks", "alloyworks.observability"])
+_logger = logging.getLogger(__name__)
+
+
+def hint_at(task: Any, *words: str) -> None:
+    """Asks the worker to run the task; a periodic round does without the hint when it is lost."""
+    try:
+        task.apply_async(words, retry=False)
+    except OperationalError as error:
+        _logger.warning("The queue does not answer: %s", error)

@@ -4,6 +4,7 @@ A wrong value stops the start with a message that names the variable. The embedd
 (`alloy up`) sets them for its child processes; a cluster sets them by the Helm chart.
 """
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
@@ -29,6 +30,9 @@ class Config(BaseSettings):
 
     database_url: str = Field(description="postgresql://user:password@host:port/name, app role")
     database_owner_url: str | None = Field(None, description="Owner role; only migrations use it")
+    database_backup_url: str | None = Field(
+        None, description="Role that sees all rows, for backups; None: the owner"
+    )
     broker_url: str = Field(description="redis://host:port/0, or redis+socket:///path")
 
     s3_endpoint_url: str | None = Field(None, description="None: Amazon's own")
@@ -47,6 +51,19 @@ class Config(BaseSettings):
         7, ge=0, le=3650, description="A failed or cancelled job can be gone on with for so long"
     )
     upload_max_bytes: int = Field(2 * 1024**3, ge=1024, description="Largest dataset file")
+    max_requests: int = Field(64, ge=1, description="At once in a web process; more are told 503")
+    max_streams: int = Field(500, ge=1, description="Open event streams of a web process")
+    webhook_allow_http: bool = Field(
+        False, description="Also http://, which anybody on the way reads"
+    )
+    webhook_ports: str = Field("443,80", description="Ports that webhooks may use, comma-separated")
+    webhook_networks: str = Field("", description="Private networks they may reach: CIDRs, commas")
+    log_format: Literal["json", "console"] = "json"
+    metrics_token: SecretStr | None = Field(
+        None, min_length=16, description="Opens /metrics; None: to this machine alone"
+    )
+    metrics_dir: Path | None = Field(None, description="Counts of each process; None: in state_dir")
+    worker_metrics_port: int | None = Field(None, ge=1, le=65535, description="Of the worker's own")
 
     # Of one organisation, unless `alloy limits` says else of it; None: any number.
     limit_running_jobs: int | None = Field(None, ge=0, description="Jobs that run at once")
@@ -75,6 +92,30 @@ class Config(BaseSettings):
         if info.data.get("oidc_issuer") and not text:
             raise ValueError("ALLOY_OIDC_ISSUER is set; say under which id it knows this platform")
         return text
+
+    @field_validator("webhook_ports", "webhook_networks")
+    @classmethod
+    def _lists(cls, text: str, info: ValidationInfo) -> str:
+        """A wrong item is said at the start, not when it is needed."""
+        for item in split(text):
+            if info.field_name == "webhook_networks":
+                ip_network(item)
+            elif not (item.isdigit() and 0 < int(item) < 65536):
+                raise ValueError(f"{item!r} is no port number")
+        return text
+
+    @property
+    def redis_url(self) -> str:
+        """The broker, as Redis clients spell it."""
+        return self.broker_url.replace("redis+socket://", "unix://")
+
+    @property
+    def webhook_port_numbers(self) -> list[int]:
+        return [int(item) for item in split(self.webhook_ports)]
+
+    @property
+    def webhook_networks_opened(self) -> list[IPv4Network | IPv6Network]:
+        return [ip_network(item) for item in split(self.webhook_networks)]
 
 
 def split(text: str) -> list[str]:

@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from alloyworks.config import config
+from alloyworks.observability import logs
 
 SECRET_KEY = config.secret_key.get_secret_value()
 DEBUG = config.debug
@@ -30,11 +31,15 @@ INSTALLED_APPS = [
     "alloyworks.jobs",
     "alloyworks.usage",
     "alloyworks.storage",
+    "alloyworks.webhooks",
+    "alloyworks.observability",
     "alloyworks.api",
     "alloyworks.web",
 ]
 
 MIDDLEWARE = [
+    "alloyworks.health.Probes",
+    "alloyworks.observability.requests.Requests",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "alloyworks.web.middleware.ContentSecurityPolicy",
@@ -167,7 +172,7 @@ DEFAULT_FROM_EMAIL = "Alloyworks <no-reply@localhost>"
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": config.broker_url.replace("redis+socket://", "unix://"),
+        "LOCATION": config.redis_url,
         "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},  # seconds
     }
 }
@@ -176,6 +181,7 @@ STATIC_ROOT = config.state_dir / "static"
 STATICFILES_DIRS = [config.frontend_dir / "dist"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/assets/.+-[\w-]{8}\.\w+$"  # Vite's hashed names
+LOGGING = logs.configuration(config.log_format)
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"

@@ -13,10 +13,12 @@ Outside a scope nothing is seen. The only views across tenants are functions: fo
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from uuid import UUID
 
 from django.db import connection, migrations, transaction
+
+from alloyworks.observability.logs import bound
 
 SETTINGS = ("alloy.organisation", "alloy.user", "alloy.secret")
 
@@ -28,7 +30,8 @@ def scope(
     """A transaction that sees one organisation's rows; scopes nest and restore what was."""
     wanted = [str(value or "") for value in (organisation, user, secret)]
     nested = connection.in_atomic_block
-    with transaction.atomic():
+    told = bound(organisation_id=organisation) if organisation else nullcontext()
+    with told, transaction.atomic():
         before = _settings() if nested else []
         _set(wanted)
         yield

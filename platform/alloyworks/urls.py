@@ -1,15 +1,13 @@
-"""Every address of the deployment."""
+"""Every address of the deployment, except those of `health.Probes`."""
 
 from django.urls import include, path, re_path
 
 from alloyworks.api.app import api
 from alloyworks.api.problems import unknown
-from alloyworks.health import healthz
 from alloyworks.jobs.runner_api import runner_api
 
 handler429 = "alloyworks.accounts.limits.too_many"
 urlpatterns = [
-    path("healthz", healthz),
     path("api/v1/", api.urls),
     re_path(r"^api/", unknown),
     path("runner/v1/", runner_api.urls),
@@ -18,5 +16,6 @@ urlpatterns = [
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("accounts/sso/", include("allauth.socialaccount.urls")),
     path("accounts/", include("allauth.socialaccount.providers.openid_connect.urls")),
+    path("", include("alloyworks.webhooks.urls")),
     path("", include("alloyworks.web.urls")),
 ]

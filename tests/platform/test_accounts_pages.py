@@ -127,7 +127,9 @@ def test_a_key_made_on_the_page_is_shown_once_and_can_be_revoked(
     browser_of: BrowserOf, alice: Principal
 ) -> None:
     browser = browser_of(alice)
-    page = browser.post("/accounts/keys/", {"name": "laptop", "role": "viewer", "days": "30"}).content.decode()
+    page = browser.post(
+        "/accounts/keys/", {"name": "laptop", "role": "viewer", "days": "30"}
+    ).content.decode()
     token = re.search(r"alloy_\w{8}_[\w-]{43}", page)[0]
     headers = {"Authorization": f"Bearer {token}"}
 

@@ -66,6 +66,10 @@ def furnish(principal: Principal) -> None:
     )
     org.apikey_set.create(created_by=principal.user, secret_hash=f"k {secret}", role="viewer")
     org.auditentry_set.create(actor="x@y.z", action="job.submit", object_id="1")
+    endpoint = org.endpoint_set.create(url="https://example.org/", events=[])
+    org.delivery_set.create(endpoint=endpoint, job=job, event="test", body="{}")
+    org.mail_set.create(address="x@y.z", subject="s", text="t")
+    org.nojobmail_set.create(user=principal.user)
     org.idempotencykey_set.create(created_by=principal.user, key="1", status=200)
 
 

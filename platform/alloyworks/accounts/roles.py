@@ -24,6 +24,7 @@ Action = Literal[
     "jobs.submit",
     "jobs.cancel",
     "usage.view",
+    "webhooks.manage",
 ]
 
 _VIEWER: frozenset[Action] = frozenset(
@@ -49,7 +50,7 @@ _MEMBER: frozenset[Action] = _VIEWER | {
 ALLOWED: dict[Role, frozenset[Action]] = {
     Role.VIEWER: _VIEWER,
     Role.MEMBER: _MEMBER,
-    Role.ADMIN: _MEMBER | {"members.manage", "organisation.edit", "audit.view"},
+    Role.ADMIN: _MEMBER | {"members.manage", "organisation.edit", "audit.view", "webhooks.manage"},
     Role.OWNER: frozenset(get_args(Action)),
 }
 

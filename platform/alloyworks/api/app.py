@@ -12,6 +12,7 @@ from alloyworks.api import (
     problems,
     signup,
     usage,
+    webhooks,
 )
 from alloyworks.api.auth import ApiKey, Session
 from alloyworks.api.openapi import DOCS, DocumentedApi
@@ -35,4 +36,6 @@ api.add_router("/datasets", datasets.router, tags=["Datasets"])
 api.add_router("/models", models.router, tags=["Models"])
 api.add_router("/jobs", jobs.router, tags=["Jobs"])
 api.add_router("/usage", usage.router, tags=["Usage"])
+api.add_router("/webhooks", webhooks.router, tags=["Webhooks"])
+api.add_router("/mails", webhooks.mail_router, tags=["Webhooks"])
 problems.install(api)

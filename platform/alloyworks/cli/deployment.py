@@ -12,8 +12,9 @@ GIVEN = "ALLOY_DATABASE_URL"  # set: the settings are the operator's, not a stac
 
 
 def set_up(state: Path | None) -> None:
-    """Django with the operator's settings, or those of the embedded stack."""
+    """Django with the operator's settings, or those of the embedded stack; logs are for people."""
     if state is not None or GIVEN not in os.environ:
         os.environ |= stack.environment(state_dir(state))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alloyworks.settings")
+    os.environ["ALLOY_LOG_FORMAT"] = "console"
     django.setup()

@@ -101,21 +101,20 @@ def object_store(state: State) -> Service:
 
 def web(state: State, environment: Mapping[str, str]) -> Service:
     port = state.ports()["web"]
-    options = ["--host", HOST, "--port", str(port), "--lifespan=off", "--no-access-log"]
-    command = ["uvicorn", "alloyworks.asgi:application", *options]
-    stop_streams = "--timeout-graceful-shutdown=2"
-    url = f"http://{HOST}:{port}/healthz"
+    command = python("alloyworks.serve", "--host", HOST, "--port", str(port))
+    url = f"http://{HOST}:{port}/readyz"
     secret = environment["ALLOY_SECRET_KEY"]
     check = partial(health.page, url, secret)
-    return Service("web", python(*command, stop_streams), check=check)
+    # Requests in flight are finished; alloyworks.serve.GRACE bounds how long that takes.
+    return Service("web", command, check=check, patience=25)
 
 
 def worker(environment: Mapping[str, str]) -> Service:
     options = ["--concurrency=2", "--without-gossip", "--without-mingle", "--loglevel=INFO"]
     command = python("celery", "-A", "alloyworks.celery", "worker", "-n", "alloy@local", *options)
     url = environment["ALLOY_BROKER_URL"]
-    # Tasks are short and idempotent: what is cut off is delivered again.
-    return Service("worker", command, check=lambda: health.worker(url), patience=2)
+    # Tasks are short: they are finished. What is cut off nevertheless is delivered again.
+    return Service("worker", command, check=lambda: health.worker(url), patience=30)
 
 
 def beat(state: State) -> Service:

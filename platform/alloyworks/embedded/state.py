@@ -92,6 +92,7 @@ def environment(state: State, given: Mapping[str, str]) -> dict[str, str]:
         "ALLOY_PUBLIC_URL": web,
         "ALLOY_RUNNER_URL": web,
         "ALLOY_EMAIL_DIR": str(state.mails),
+        "ALLOY_METRICS_DIR": str(state.run / "metrics"),
         "ALLOY_BROKER_URL": f"redis://:{keys['valkey']}@{HOST}:{ports['valkey']}/0",
     }
     if "ALLOY_DATABASE_URL" not in given:

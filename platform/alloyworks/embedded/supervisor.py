@@ -6,6 +6,7 @@ knows is in `run/stack.json`, for `stack` to read. The lock on `run/lock` makes 
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -196,6 +197,7 @@ def main() -> None:
         except BlockingIOError:
             sys.exit(ALREADY_RUNNING)
         end_leftovers(state)
+        shutil.rmtree(state.run / "metrics", ignore_errors=True)  # of processes that are gone
         state.choose_ports(port)
         supervisor = Supervisor(state, os.environ)
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -19,6 +19,7 @@ from alloyworks.jobs.executors import executor
 from alloyworks.jobs.models import Attempt, Job
 from alloyworks.jobs.orphans import end_orphans
 from alloyworks.jobs.states import FINISHED, QUEUED, RUNNING, STARTING, WAITING
+from alloyworks.observability.logs import tells_ids
 from alloyworks.tenancy import scope
 
 _logger = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ def unfinished() -> list[tuple[UUID, UUID]]:
         return list(cursor.fetchall())
 
 
+@tells_ids
 def look_at(job_id: UUID, organisation_id: UUID) -> None:
     """One step forward, if one is due."""
     with scope(organisation_id):

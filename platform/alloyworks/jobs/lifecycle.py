@@ -31,6 +31,8 @@ from alloyworks.jobs.states import (
     WAITING,
 )
 from alloyworks.jobs.tokens import token_of
+from alloyworks.observability import metrics
+from alloyworks.webhooks import events
 
 OPEN = (AttemptState.STARTING, AttemptState.RUNNING)
 TIDY_AFTER = timedelta(hours=7)  # after the end; URLs that runners got are no longer good then
@@ -222,6 +224,7 @@ def _close(attempt: Attempt, state: AttemptState, failure: Failure | None) -> No
     attempt.state, attempt.finished_at = state, clock.now()
     attempt.failure = failure.model_dump() if failure else None
     attempt.save()
+    metrics.attempt_ended(attempt)
     if state != AttemptState.SUCCEEDED:
         tasks.sweep_after(attempt)
 
@@ -241,6 +244,8 @@ def _end(job: Job, state: JobState, message: str) -> None:
     for dependant in dependants(job):
         tasks.hint(dependant)
     tasks.hint_all()  # whose turn it is now
+    events.job_ended(job)
+    metrics.job_ended(job)
 
 
 def _adopt(entry: JobInput, source: Job) -> bool:

@@ -30,6 +30,7 @@ from alloyworks.jobs import finish as endings
 from alloyworks.jobs.assignment import assignment_of
 from alloyworks.jobs.models import Attempt, Job
 from alloyworks.jobs.record import record
+from alloyworks.observability import logs
 from alloyworks.storage import keys, objects
 from alloyworks.tenancy import scope
 
@@ -131,6 +132,7 @@ def finish(request: HttpRequest, told: Finish) -> Orders:
 
 def _attempt(request: HttpRequest) -> Attempt:
     found: Attempt = request.auth  # type: ignore[attr-defined]
+    logs.bind(job_id=found.job_id, attempt=found.number)
     return found
 
 

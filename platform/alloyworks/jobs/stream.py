@@ -33,6 +33,7 @@ from alloyworks.jobs import reading, waiting
 from alloyworks.jobs.models import Event, Job, Metric
 from alloyworks.jobs.states import FINISHED
 from alloyworks.jobs.waiting import Waiting
+from alloyworks.stopping import stopping
 from alloyworks.tenancy import scope
 
 PAUSE = 0.7  # seconds between two looks
@@ -57,7 +58,7 @@ async def follow(principal: Principal, job_id: UUID, after: int = 0) -> AsyncIte
     look = sync_to_async(_look, thread_sensitive=False)
     told, seen = monotonic(), _Seen(event=after)
     yield RETRY
-    while not seen.all:
+    while not (seen.all or stopping.is_set()):
         try:
             news = await look(principal, job_id, seen)
         except (OperationalError, InterfaceError):

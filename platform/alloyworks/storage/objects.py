@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import boto3
@@ -75,6 +75,11 @@ def get_file(key: str, path: Path) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def look(seconds: float) -> None:
+    """Whether the storage answers in time and has our bucket. Raises what botocore does."""
+    _prober(os.getpid(), seconds).head_bucket(Bucket=config.s3_bucket)
 
 
 def stat(key: str) -> Stat | None:
@@ -207,6 +212,13 @@ def _keys(prefix: str) -> Iterator[str]:
         yield from (item["Key"] for item in page.get("Contents", []))
 
 
+def any_below(prefix: str) -> bool:
+    """Whether there is any object below a prefix, which ends with `/`."""
+    _check_prefix(prefix)
+    answer = _client().list_objects_v2(Bucket=config.s3_bucket, Prefix=prefix, MaxKeys=1)
+    return bool(answer.get("Contents"))
+
+
 def _check_prefix(prefix: str) -> None:
     if not prefix.endswith("/") or len(prefix) < 2:
         raise ValueError(f"{prefix!r} is no prefix of ours")
@@ -228,11 +240,22 @@ def _client() -> "S3Client":
 @cache
 def _client_of(_process: int) -> "S3Client":
     """One a process, shared by its threads: sockets must not cross a fork."""
+    return _made({"retries": {"mode": "standard", "max_attempts": 4}, "connect_timeout": 5})
+
+
+@cache
+def _prober(_process: int, seconds: float) -> "S3Client":
+    """Asks once, and does not wait for long."""
+    return _made(
+        {"retries": {"max_attempts": 0}, "connect_timeout": seconds, "read_timeout": seconds}
+    )
+
+
+def _made(patience: dict[str, Any]) -> "S3Client":
     settings = ClientConfig(
+        **patience,
         signature_version="s3v4",
         s3={"addressing_style": "path"},
-        retries={"mode": "standard", "max_attempts": 4},
-        connect_timeout=5,
         # Newer checksums in trailers are not understood by every S3.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",

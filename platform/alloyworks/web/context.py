@@ -28,5 +28,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "sees_audit": principal is not None and principal.may("audit.view"),
         "edits_organisation": principal is not None and principal.may("organisation.edit"),
         "single_sign_on": config.oidc_name if config.oidc_issuer else "",
+        "manages_webhooks": bool(principal and principal.may("webhooks.manage")),
         "email_dir": config.email_dir,
     }

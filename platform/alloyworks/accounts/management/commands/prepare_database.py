@@ -80,6 +80,7 @@ def grant(cursor: CursorWrapper, name: str) -> None:
         "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
         "GRANT EXECUTE ON FUNCTION alloy_unfinished_jobs(), alloy_jobs_to_tidy() TO {role}",
         "GRANT EXECUTE ON FUNCTION alloy_queue_place(uuid) TO {role}",
+        "GRANT EXECUTE ON FUNCTION alloy_due_messages(), alloy_figures() TO {role}",
     ]
     for statement in statements:
         cursor.execute(sql.SQL(statement).format(role=sql.Identifier(name)))

@@ -14,15 +14,18 @@ BASE = "tiny-llama"
 
 
 @contextmanager
-def stack_of(folder: Path) -> Iterator[stack.Running]:
+def stack_of(folder: Path, **settings: str) -> Iterator[stack.Running]:
     """A stack of its own. The test session's ALLOY_… variables would name outside servers."""
     before = dict(os.environ)
     for name in [name for name in before if name.startswith("ALLOY_")]:
         del os.environ[name]
+    os.environ |= settings
     try:
         yield stack.start(folder / "state")
     finally:
         stack.stop(folder / "state")
+        for name in settings:
+            os.environ.pop(name, None)
         os.environ.update(before)
 
 

@@ -29,6 +29,7 @@ def queue(committed_db: None) -> Iterator[redis.Redis]:
 
 
 def waiting(queue: redis.Redis) -> int:
+    tasks.flush()
     return int(queue.llen("celery"))  # type: ignore[arg-type]
 
 
@@ -62,11 +63,12 @@ def test_a_broker_that_is_gone_neither_fails_nor_holds_up_what_was_done(
     with transaction.atomic():
         tasks.hint_all()
 
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 0.2
+    tasks.flush()
     assert "queue does not answer" in caplog.text
 
 
-def test_a_broker_that_hangs_does_not_hold_up_what_was_done_for_long(
+def test_a_broker_that_hangs_does_not_hold_up_what_was_done(
     queue: redis.Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
@@ -81,7 +83,8 @@ def test_a_broker_that_hangs_does_not_hold_up_what_was_done_for_long(
         with transaction.atomic():
             tasks.hint_all()
 
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 0.2
+        tasks.flush()
         assert "queue does not answer" in caplog.text
 
 

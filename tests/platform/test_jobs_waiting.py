@@ -43,6 +43,12 @@ def test_everybodys_jobs_are_counted_and_no_more_is_told(
     assert found.why == "No slot is free: 1 job is running, and 1 job is before this one."
 
 
+def test_who_is_before_it_is_counted_while_nothing_runs(alice: Principal) -> None:
+    new_job(alice)
+
+    assert why(new_job(alice)) == "1 job is before this one."
+
+
 def test_the_next_one_hears_that_it_is_next(alice: Principal) -> None:
     running(alice)
     running(alice)

@@ -55,12 +55,11 @@ def _in_queue(job: Job) -> Waiting:
     with connection.cursor() as cursor:
         cursor.execute("SELECT ahead, running FROM alloy_queue_place(%s)", [job.id])
         ahead, running = cursor.fetchone()
-    if not ahead and not running:
-        return Waiting("It is about to start.", place=1)
-    before = (
-        f", and {_jobs(ahead)} {_are(ahead)} before this one" if ahead else "; this one is next"
-    )
-    return Waiting(f"No slot is free: {_jobs(running)} {_are(running)} running{before}.", ahead + 1)
+    before = f"{_jobs(ahead)} {_are(ahead)} before this one" if ahead else ""
+    if not running:
+        return Waiting(f"{before}." if before else "It is about to start.", ahead + 1)
+    rest = f", and {before}" if before else "; this one is next"
+    return Waiting(f"No slot is free: {_jobs(running)} {_are(running)} running{rest}.", ahead + 1)
 
 
 def _jobs(count: int) -> str:

@@ -16,7 +16,7 @@ from alloyengine.spec.merge import MergeSpec
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import versions
 from alloyworks.catalog.models import ModelVersion
-from alloyworks.jobs import outcomes, reading, waiting
+from alloyworks.jobs import deadline, outcomes, reading, waiting
 from alloyworks.jobs.models import Attempt, Job, JobInput
 from alloyworks.jobs.outcomes import Told
 from alloyworks.jobs.states import CANCELLED, FAILED, UNFINISHED
@@ -73,6 +73,7 @@ def context_of(principal: Principal, job: Job) -> dict[str, Any]:
         "names": json.dumps(names),
         "outcome": outcomes.told(job.failure),
         "waiting": waiting.of(job),
+        "ends_at": deadline.of(job),
         "attempts": (attempts := _attempts(job)),
         "last": attempts[0] if attempts else None,
         "lines": lines_of(job, names, LOG_LINES),

@@ -13,7 +13,7 @@ from alloyengine.runner.messages import Place
 from alloyengine.spec.protocol import ProgressEvent, RemoteFile, ResolvedInput
 
 _CHUNK = 1 << 20
-_PATIENCE = 600.0
+_PATIENCE = 1000.0  # seconds; storage may be away for a quarter of an hour
 
 
 def fetch(

@@ -20,7 +20,7 @@ from alloyengine.spec.protocol import (
 )
 
 _CHUNK = 1 << 20
-_PATIENCE = 600.0
+_PATIENCE = 1000.0  # seconds; storage may be away for a quarter of an hour
 
 
 def upload(folder: Path, platform: Platform, heart: Heart) -> list[FileFacts]:

@@ -70,6 +70,8 @@ def furnish(principal: Principal) -> None:
     org.delivery_set.create(endpoint=endpoint, job=job, event="test", body="{}")
     org.mail_set.create(address="x@y.z", subject="s", text="t")
     org.nojobmail_set.create(user=principal.user)
+    job.usage.create(organisation=org, attempt_number=1, kind="train", begun_at=now, seconds=1)
+    org.limits_set.create(gpu_hours=1)
     org.idempotencykey_set.create(created_by=principal.user, key="1", status=200)
 
 

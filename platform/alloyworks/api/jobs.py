@@ -56,6 +56,14 @@ MaxHours = Annotated[
     float | None,
     Query(gt=0, le=deadline.MOST_HOURS, description="It is ended when it has run for so long"),
 ]
+Priority = Annotated[
+    int,
+    Query(
+        ge=-submission.HIGHEST,
+        le=submission.HIGHEST,
+        description="Of the organisation's jobs that wait, a higher one goes first",
+    ),
+]
 After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Only events with larger ids")]
 
 
@@ -148,10 +156,12 @@ class EventPage(BaseModel):
 
 
 @router.post("", response={201: JobOut, **PROBLEMS}, summary="Submit a job")
-def submit(request: HttpRequest, spec: Body[Spec], max_hours: MaxHours = None) -> Status[JobOut]:
+def submit(
+    request: HttpRequest, spec: Body[Spec], max_hours: MaxHours = None, priority: Priority = 0
+) -> Status[JobOut]:
     """A spec that can't be done is refused with everything that is wrong with it."""
     principal = principal_of(request, "jobs.submit")
-    return Status(201, job_out(submission.submit(principal, spec, max_hours)))
+    return Status(201, job_out(submission.submit(principal, spec, max_hours, priority)))
 
 
 @router.post("/check", response={204: None, **PROBLEMS}, summary="Check a job spec")

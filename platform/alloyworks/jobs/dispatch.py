@@ -14,29 +14,32 @@ from django.db import connection
 
 from alloyengine.spec.protocol import Failure
 from alloyworks.config import config
-from alloyworks.jobs import clock, deadline, lifecycle, pulse
+from alloyworks.jobs import clock, deadline, lifecycle, pulse, turn
 from alloyworks.jobs.executors import executor
 from alloyworks.jobs.models import Attempt, Job
 from alloyworks.jobs.orphans import end_orphans
 from alloyworks.jobs.states import FINISHED, QUEUED, RUNNING, STARTING, WAITING
 from alloyworks.observability.logs import tells_ids
 from alloyworks.tenancy import scope
+from alloyworks.usage import limits
 
 _logger = logging.getLogger(__name__)
 
 
 def look_at_all() -> None:
     """Every unfinished job of every organisation, the oldest first; then runners without a job."""
-    beaten = float("-inf")
+    beaten, due = float("-inf"), False
     for job_id, organisation_id in unfinished():
         if monotonic() - beaten > pulse.PERIOD:
             pulse.beat(pulse.RECONCILER)
             beaten = monotonic()
         try:
-            look_at(job_id, organisation_id)
+            due |= _step(job_id, organisation_id)
         except Exception:
             # One job's trouble must not keep the others from running; the next round tries again.
             _logger.exception("The look at job %s failed", job_id)
+    if due:
+        launch_in_turn()
     pulse.beat(pulse.RECONCILER)
     end_orphans()
 
@@ -51,19 +54,24 @@ def unfinished() -> list[tuple[UUID, UUID]]:
 @tells_ids
 def look_at(job_id: UUID, organisation_id: UUID) -> None:
     """One step forward, if one is due."""
+    if _step(job_id, organisation_id):
+        launch_in_turn()
+
+
+def _step(job_id: UUID, organisation_id: UUID) -> bool:
+    """Whether the job could now be launched."""
     with scope(organisation_id):
         job = _claimed(job_id)
         if job is None:
-            return
+            return False
         if job.state == WAITING:
             lifecycle.settle(job)
         elif job.state == QUEUED and deadline.is_over(job):
             lifecycle.expire(job)
         state, due = job.state, _is_due(job)
-    if state == QUEUED and due:
-        _launch_next(job_id, organisation_id)
-    elif state in (STARTING, RUNNING):
+    if state in (STARTING, RUNNING):
         _check(job_id, organisation_id)
+    return state == QUEUED and due
 
 
 def _claimed(job_id: UUID) -> Job | None:
@@ -76,16 +84,32 @@ def _is_due(job: Job) -> bool:
     return job.not_before is None or job.not_before <= clock.now()
 
 
-def _launch_next(job_id: UUID, organisation_id: UUID) -> None:
-    with executor().turn() as free:
-        if not free:
-            return
-        with scope(organisation_id):
-            job = _claimed(job_id)
-            if job is None or job.state != QUEUED:
+def launch_in_turn() -> None:
+    """Gives out the free slots, by whose turn it is and not by who was looked at."""
+    full: set[UUID] = set()  # organisations that run as many jobs as they may
+    for waiting in turn.queue().in_turn():
+        if waiting.organisation in full:
+            continue
+        with executor().turn() as free:
+            if not free:
                 return
-            attempt = lifecycle.open_attempt(job)
-        _launch(attempt)
+            try:
+                _give_slot(waiting, full)
+            except Exception:
+                # As in look_at_all: the next in the queue must not suffer.
+                _logger.exception("Job %s could not be launched", waiting.job)
+
+
+def _give_slot(waiting: turn.Waiting, full: set[UUID]) -> None:
+    with scope(waiting.organisation):
+        job = _claimed(waiting.job)
+        if job is None or job.state != QUEUED or not _is_due(job):
+            return
+        if not limits.may_start(waiting.organisation):
+            full.add(waiting.organisation)
+            return
+        attempt = lifecycle.open_attempt(job)
+    _launch(attempt)
 
 
 def _launch(attempt: Attempt) -> None:

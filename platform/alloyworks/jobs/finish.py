@@ -19,7 +19,8 @@ def finish(attempt: Attempt, told: Finish) -> None:
         return lifecycle.fail(attempt, told.failure or _broken("The runner gave no reason."))
     if problem := _problem(attempt, told.result, told.files):
         return lifecycle.fail(attempt, _broken(problem))
-    job = lifecycle.succeed(attempt, told.result.model_dump(mode="json"))
+    stored = sum(file.size for file in told.files)
+    job = lifecycle.succeed(attempt, told.result.model_dump(mode="json"), stored)
     _register(job, attempt, told.result, told.files)
     return None
 

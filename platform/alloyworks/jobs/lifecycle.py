@@ -32,6 +32,7 @@ from alloyworks.jobs.states import (
 )
 from alloyworks.jobs.tokens import token_of
 from alloyworks.observability import metrics
+from alloyworks.usage import limits, metering
 from alloyworks.webhooks import events
 
 OPEN = (AttemptState.STARTING, AttemptState.RUNNING)
@@ -75,6 +76,7 @@ def retry(principal: Principal, job_id: UUID) -> Job:
         if job.state not in (FAILED, CANCELLED):
             raise Conflict(f"The job is {job.state}; only failed and cancelled ones are retried.")
         _refuse_lost_inputs(job)
+        limits.refuse_job(principal.organisation.id)
         job.attempts_before = job.attempt_number
         job.attempt_limit = job.attempt_number + config.max_attempts
         job.cancel_requested_at = job.not_before = job.finished_at = None
@@ -197,10 +199,12 @@ def obey(attempt: Attempt) -> None:
     return _end(job, CANCELLED, "Cancelled.")
 
 
-def succeed(attempt: Attempt, result: dict[str, object]) -> Job:
+def succeed(attempt: Attempt, result: dict[str, object], stored_bytes: int = 0) -> Job:
     """The caller registers what the job made, in the same transaction."""
     job = job_of(attempt)
-    _close(attempt, AttemptState.SUCCEEDED, None)
+    tokens = result.get("tokens", 0)
+    used = {"tokens": tokens if isinstance(tokens, int) else 0, "stored_bytes": stored_bytes}
+    _close(attempt, AttemptState.SUCCEEDED, None, **used)
     job.result = result
     _end(job, SUCCEEDED, "Succeeded.")
     return job
@@ -220,10 +224,11 @@ def _locked(principal: Principal, job_id: UUID) -> Job:
     return job
 
 
-def _close(attempt: Attempt, state: AttemptState, failure: Failure | None) -> None:
+def _close(attempt: Attempt, state: AttemptState, failure: Failure | None, **used: int) -> None:
     attempt.state, attempt.finished_at = state, clock.now()
     attempt.failure = failure.model_dump() if failure else None
     attempt.save()
+    metering.meter(attempt, **used)
     metrics.attempt_ended(attempt)
     if state != AttemptState.SUCCEEDED:
         tasks.sweep_after(attempt)

@@ -28,6 +28,7 @@ class Job(TenantModel):
     attempt_limit = models.PositiveIntegerField()  # the last attempt that opens by itself
     attempts_before = models.PositiveIntegerField(default=0)  # those before the last retry
     max_hours = models.FloatField(null=True)  # of all attempts together; null: the setting
+    priority = models.SmallIntegerField(default=0)  # within its organisation; higher goes first
     not_before = models.DateTimeField(null=True)  # back-off before the next attempt
     cancel_requested_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)

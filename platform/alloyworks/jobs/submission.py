@@ -14,6 +14,7 @@ from alloyworks.accounts import audit
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import names
 from alloyworks.config import config
+from alloyworks.errors import invalid
 from alloyworks.jobs import deadline, reading, specs, tasks
 from alloyworks.jobs.check import inputs_of
 from alloyworks.jobs.history import note
@@ -21,19 +22,27 @@ from alloyworks.jobs.models import Job, JobInput
 from alloyworks.jobs.references import Resolved
 from alloyworks.jobs.specs import JobSpec
 from alloyworks.jobs.states import QUEUED, WAITING
+from alloyworks.usage import limits
+
+HIGHEST = 10
 
 
 def submit(
-    principal: Principal, spec: JobSpec | dict[str, Any], max_hours: float | None = None
+    principal: Principal,
+    spec: JobSpec | dict[str, Any],
+    max_hours: float | None = None,
+    priority: int = 0,
 ) -> Job:
     """A new job with its inputs, all or nothing. Invalid tells everything that is wrong.
 
     It may run for `max_hours`, all its attempts together; without them for as long as the setting says.
+    Of the organisation's own jobs one of a higher `priority` goes first.
     """
     principal.require("jobs.submit")
     limit = deadline.hours(max_hours)
     wanted = spec if isinstance(spec, BaseModel) else specs.read(spec)
     with transaction.atomic():
+        limits.refuse_job(principal.organisation.id)
         inputs = inputs_of(principal, wanted)
         job = Job.objects.create(
             organisation=principal.organisation,
@@ -44,6 +53,7 @@ def submit(
             state=QUEUED if all(_is_there(item) for item in inputs) else WAITING,
             attempt_limit=config.max_attempts,
             max_hours=limit,
+            priority=_checked(priority),
         )
         JobInput.objects.bulk_create(_rows(job, inputs))
         note(job, f"Submitted by {principal.user.email}.")
@@ -55,7 +65,14 @@ def submit(
 def clone(principal: Principal, job_id: UUID) -> Job:
     """A new job with the same spec, checked anew."""
     job = reading.get(principal, job_id)
-    return submit(principal, job.spec, job.max_hours)
+    return submit(principal, job.spec, job.max_hours, job.priority)
+
+
+def _checked(priority: int) -> int:
+    if not -HIGHEST <= priority <= HIGHEST:
+        remedy = f"Use -{HIGHEST} to {HIGHEST}; 0 is the usual."
+        raise invalid(["priority"], f"{priority} is no priority.", remedy)
+    return priority
 
 
 def _is_there(item: Resolved) -> bool:

@@ -1,7 +1,7 @@
 """What an organisation may use, and whether it still may.
 
-Numbers are compared under a lock of the organisation that is held until the transaction ends: of
-fifty requests at once that each would be the last one allowed, one is let in.
+Near a limit numbers are compared under a lock of the organisation that is held until the transaction
+ends: of fifty requests at once that each would be the last one allowed, one is let in.
 """
 
 from dataclasses import dataclass, fields
@@ -19,6 +19,7 @@ from alloyworks.jobs.models import Job
 from alloyworks.jobs.states import RUNNING, STARTING, UNFINISHED
 from alloyworks.usage.models import Limits, Usage
 
+NEAR = 100  # jobs: no more are submitted in the same moment
 ASK = "Ask the operator of this deployment for more."
 
 
@@ -71,8 +72,10 @@ def used(organisation: UUID) -> Used:
 
 def refuse_job(organisation: UUID) -> None:
     """TooMany when one job more would be too many, or the month's hours are used up."""
-    _alone(organisation)
     may, has = allowance(organisation), used(organisation)
+    if may.open_jobs is not None and has.open_jobs >= may.open_jobs - NEAR:
+        _alone(organisation)
+        has = used(organisation)
     if may.open_jobs is not None and has.open_jobs >= may.open_jobs:
         raise TooMany(
             f"{has.open_jobs} jobs are waiting or running; {may.open_jobs} may. "

@@ -1,4 +1,4 @@
-"""What the operator says of an organisation's limits; written as the role that owns the tables."""
+"""What the operator says of an organisation's limits."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -6,43 +6,28 @@ from typing import Any
 from uuid import UUID
 
 from alloyworks.accounts.models import Organisation
+from alloyworks.errors import NotFound
 from alloyworks.tenancy import scope
 from alloyworks.usage import limits
 from alloyworks.usage.models import Limits
 
 AS_SET = -1.0  # back to what the deployment's settings say
 HOURS = ("gpu_hours", "job_hours")
-Shown = dict[str, tuple[Any, Any]]  # used and allowed; None: not counted, and without a limit
 
 
-class Unknown(Exception):
-    """No organisation has this name or id, or several have the name."""
+def set_limits(organisation: UUID, wanted: Mapping[str, float]) -> dict[str, tuple[Any, Any]]:
+    """Changes the limits that are given, and tells of all what is used and allowed.
 
-
-def organisation(wanted: str) -> Organisation:
-    rows = Organisation.objects.using("owner")
-    try:
-        found = list(rows.filter(id=UUID(wanted)))
-    except ValueError:
-        found = list(rows.filter(name=wanted))
-    if len(found) == 1:
-        return found[0]
-    if found:
-        ids = ", ".join(str(row.id) for row in found)
-        raise Unknown(
-            f"{len(found)} organisations are called {wanted!r}; name one by its id: {ids}."
-        )
-    raise Unknown(f"There is no organisation {wanted!r}.")
-
-
-def set_limits(one: Organisation, wanted: Mapping[str, float]) -> Shown:
-    """Changes the limits that are given, and shows all."""
-    if wanted:
-        values = {name: _value(name, number) for name, number in wanted.items()}
-        Limits.objects.using("owner").update_or_create(organisation_id=one.id, defaults=values)
-    with scope(one.id):
-        used, allowed = asdict(limits.used(one.id)), asdict(limits.allowance(one.id))
-    return {name: (used.get(name), limit) for name, limit in allowed.items()}
+    None is used where nothing is counted, and allowed where there is no limit.
+    """
+    with scope(organisation):
+        if not Organisation.objects.filter(id=organisation).exists():
+            raise NotFound(f"There is no organisation {organisation}.")
+        if wanted:
+            values = {name: _value(name, number) for name, number in wanted.items()}
+            Limits.objects.update_or_create(organisation_id=organisation, defaults=values)
+        used, allowed = limits.used(organisation), limits.allowance(organisation)
+    return {name: (getattr(used, name, None), limit) for name, limit in asdict(allowed).items()}
 
 
 def _value(name: str, number: float) -> float | int | None:

@@ -20,17 +20,6 @@ ROW = [
     ),
 ]
 
-# The operator alone says what an organisation may use: its own people only read it.
-OPERATOR = """
-    CREATE POLICY operator ON usage_limits TO CURRENT_USER USING (true) WITH CHECK (true);
-    CREATE POLICY operator ON accounts_organisation FOR SELECT TO CURRENT_USER USING (true);
-"""
-OPERATOR_AWAY = """
-    DROP POLICY operator ON usage_limits;
-    DROP POLICY operator ON accounts_organisation;
-"""
-
-
 class Migration(migrations.Migration):
     initial = True
     dependencies = [("jobs", "0002_isolation"), ("accounts", "0002_isolation")]
@@ -85,5 +74,4 @@ class Migration(migrations.Migration):
         isolate("usage_usage"),
         isolate("usage_limits"),
         refer_inside("usage_usage", "job_id", "jobs_job"),
-        migrations.RunSQL(OPERATOR, OPERATOR_AWAY),
     ]

@@ -76,10 +76,9 @@ def grant(cursor: CursorWrapper, name: str) -> None:
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
         "REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {role}",
         "REVOKE UPDATE, DELETE ON accounts_auditentry FROM {role}",
-        "REVOKE INSERT, UPDATE, DELETE ON usage_limits FROM {role}",
         "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
         "GRANT EXECUTE ON FUNCTION alloy_unfinished_jobs(), alloy_jobs_to_tidy() TO {role}",
-        "GRANT EXECUTE ON FUNCTION alloy_queue_place(uuid) TO {role}",
+        "GRANT EXECUTE ON FUNCTION alloy_queue_place(uuid), alloy_queue() TO {role}",
         "GRANT EXECUTE ON FUNCTION alloy_due_messages(), alloy_figures() TO {role}",
     ]
     for statement in statements:

@@ -9,7 +9,7 @@ The web and worker processes connect as a role that owns nothing and can't bypas
 
 Outside a scope nothing is seen. The only views across tenants are functions: for the reconciler
 `alloy_unfinished_jobs()` and `alloy_jobs_to_tidy()`, which tell ids and nothing else, and
-`alloy_queue_place()`, which tells how many jobs are before one.
+`alloy_queue()`, which tells ids and numbers of jobs that wait or run.
 """
 
 from collections.abc import Iterator

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from alloyworks.accounts.principal import Principal
+from alloyworks.config import config
 from alloyworks.jobs import lifecycle, waiting
 from alloyworks.jobs.models import Job, JobInput, JobState
 from alloyworks.tenancy import scope
@@ -39,8 +40,24 @@ def test_everybodys_jobs_are_counted_and_no_more_is_told(
     found = waiting.of(new_job(alice))
 
     assert found is not None
-    assert found.place == 2
-    assert found.why == "No slot is free: 1 job is running, and 1 job is before this one."
+    assert found.place == 1  # whoever runs less has the next turn
+    assert found.why == "No slot is free: 1 job is running; this one is next."
+
+
+def test_of_equals_the_longer_wait_counts(alice: Principal, charlie: Principal) -> None:
+    with scope(charlie.organisation.id):
+        new_job(charlie)
+
+    assert why(new_job(alice)) == "1 job is before this one."
+
+
+def test_an_organisation_at_its_limit_hears_so(
+    alice: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "limit_running_jobs", 1)
+    running(alice)
+
+    assert why(new_job(alice)) == "Your organisation runs 1 job, and may not run more at once."
 
 
 def test_who_is_before_it_is_counted_while_nothing_runs(alice: Principal) -> None:

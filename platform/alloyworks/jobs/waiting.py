@@ -4,11 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
-
-from alloyworks.jobs import clock
+from alloyworks.jobs import clock, turn
 from alloyworks.jobs.models import Job
 from alloyworks.jobs.states import QUEUED, SUCCEEDED, WAITING
+from alloyworks.usage.limits import allowance
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,15 @@ def _for_jobs(job: Job) -> Waiting:
 
 
 def _in_queue(job: Job) -> Waiting:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT ahead, running FROM alloy_queue_place(%s)", [job.id])
-        ahead, running = cursor.fetchone()
+    """Slots are given out in turn by organisation, so the place can also grow worse."""
+    queue = turn.queue()
+    order = [waiting.job for waiting in queue.in_turn()]
+    ahead = order.index(job.id) if job.id in order else 0
+    mine, most = queue.started[job.organisation_id], allowance(job.organisation_id).running_jobs
+    if most is not None and mine >= most:
+        why = f"Your organisation runs {_jobs(mine)}, and may not run more at once."
+        return Waiting(why, ahead + 1)
+    running = queue.started.total()
     before = f"{_jobs(ahead)} {_are(ahead)} before this one" if ahead else ""
     if not running:
         return Waiting(f"{before}." if before else "It is about to start.", ahead + 1)

@@ -1,20 +1,5 @@
 from django.db import migrations, models
 
-# Like alloy_unfinished_jobs() (0002): of other organisations it tells numbers and nothing else.
-PLACE = """
-    GRANT CREATE ON SCHEMA public TO alloy_queue;
-    CREATE FUNCTION alloy_queue_place(job uuid) RETURNS TABLE (ahead bigint, running bigint)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-        SELECT count(*) FILTER (WHERE state = 'queued' AND id < job),
-               count(*) FILTER (WHERE state IN ('starting', 'running'))
-        FROM public.jobs_job WHERE state IN ('queued', 'starting', 'running')
-    $$;
-    REVOKE EXECUTE ON FUNCTION alloy_queue_place(uuid) FROM PUBLIC;
-    ALTER FUNCTION alloy_queue_place(uuid) OWNER TO alloy_queue;
-    REVOKE CREATE ON SCHEMA public FROM alloy_queue;
-"""
-
-
 class Migration(migrations.Migration):
     dependencies = [("jobs", "0004_checkpoints")]
 
@@ -32,5 +17,4 @@ class Migration(migrations.Migration):
                 ("since", models.DateTimeField()),
             ],
         ),
-        migrations.RunSQL(PLACE, "DROP FUNCTION alloy_queue_place(uuid)"),
     ]

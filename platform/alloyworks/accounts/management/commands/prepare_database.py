@@ -78,7 +78,7 @@ def grant(cursor: CursorWrapper, name: str) -> None:
         "REVOKE UPDATE, DELETE ON accounts_auditentry FROM {role}",
         "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
         "GRANT EXECUTE ON FUNCTION alloy_unfinished_jobs(), alloy_jobs_to_tidy() TO {role}",
-        "GRANT EXECUTE ON FUNCTION alloy_queue_place(uuid), alloy_queue() TO {role}",
+        "GRANT EXECUTE ON FUNCTION alloy_queue() TO {role}",
         "GRANT EXECUTE ON FUNCTION alloy_due_messages(), alloy_figures() TO {role}",
     ]
     for statement in statements:

@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.account.forms import AddEmailForm, SignupForm
 from allauth.account.internal.flows.email_verification import send_verification_email_to_address
+from allauth.account.internal.flows.login import record_authentication
 from allauth.account.models import EmailAddress
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django import forms
@@ -23,7 +24,7 @@ SCOPE_WORDS: dict[Scope, str] = {
     "read": "Look at everything, and download",
     "data": "Upload and delete datasets and models",
     "jobs": "Submit and cancel jobs",
-    "people": "Members, invitations, keys and the audit log",
+    "people": "Members, keys, webhooks and the audit log",
 }
 DEED_WORDS = [
     ("organisation", "The organisation"),
@@ -33,6 +34,7 @@ DEED_WORDS = [
     ("dataset", "Datasets"),
     ("model", "Models"),
     ("job", "Jobs"),
+    ("webhook", "Webhooks"),
     ("person", "Signing in, passwords, factors"),
     ("audit", "This log"),
 ]
@@ -52,6 +54,7 @@ class SignUpForm(SignupForm):  # type: ignore[misc]  # allauth ships no types
             return super().save(request)
 
     def custom_signup(self, request: HttpRequest, user: User) -> None:
+        record_authentication(request, user, method="password")  # it was typed just now
         signup.found(user, self.cleaned_data["organisation"], audit.address_of(request))
 
 

@@ -60,7 +60,10 @@ SCOPES: dict[Scope, frozenset[Action]] = {
     "read": _READ,
     "data": _READ | {"datasets.create", "datasets.delete", "models.delete"},
     "jobs": _READ | {"jobs.submit", "jobs.cancel"},
-    "people": _READ | {"members.manage", "keys.manage", "organisation.edit", "audit.view"},
+    "people": _READ
+    | {
+        *("members.manage", "keys.manage", "organisation.edit", "audit.view", "webhooks.manage"),
+    },
     "all": frozenset(get_args(Action)),
 }
 """What an API key may be narrowed to; it never does more than its role, nor than its maker's."""

@@ -57,7 +57,7 @@ def create(principal: Principal, url: str, wanted: Sequence[str]) -> tuple[Endpo
         url=url,
         events=sorted(set(wanted)),
     )
-    audit.note(principal, "webhook.create", endpoint.id, url, events=endpoint.events)
+    audit.note(principal, "webhook.create", endpoint.id, _site(url), events=endpoint.events)
     return endpoint, signing.secret_of(endpoint.id)
 
 
@@ -79,7 +79,7 @@ def change(
             _give_up_pending(endpoint, "The webhook was switched off.")
     endpoint.save()
     told = {"active": endpoint.active, "events": endpoint.events}
-    audit.note(principal, "webhook.change", endpoint.id, endpoint.url, **told)
+    audit.note(principal, "webhook.change", endpoint.id, _site(endpoint.url), **told)
     return endpoint
 
 
@@ -87,7 +87,7 @@ def delete(principal: Principal, endpoint_id: UUID) -> None:
     """With its deliveries."""
     principal.require("webhooks.manage")
     endpoint = get(principal, endpoint_id)
-    audit.note(principal, "webhook.delete", endpoint.id, endpoint.url)
+    audit.note(principal, "webhook.delete", endpoint.id, _site(endpoint.url))
     endpoint.delete()
 
 
@@ -123,7 +123,7 @@ def resend(principal: Principal, endpoint_id: UUID, delivery_id: UUID) -> Delive
     delivery.state, delivery.tries, delivery.error = MessageState.PENDING, 0, ""
     delivery.due_since = delivery.next_at = timezone.now()
     url, event = delivery.endpoint.url, delivery.event
-    audit.note(principal, "webhook.resend", delivery.id, url, event=event)
+    audit.note(principal, "webhook.resend", delivery.id, _site(url), event=event)
     return _queued(delivery)
 
 
@@ -176,6 +176,11 @@ def _refuse_events(wanted: Sequence[str]) -> None:
     for event in wanted:
         if event not in events.EVENTS:
             raise invalid(["events"], f"There is no event {event!r}.", f"Choose of {known}.")
+
+
+def _site(url: str) -> str:
+    """For the audit log: the rest of a webhook's address is often its secret."""
+    return f"{urlsplit(url).scheme}://{urlsplit(url).netloc.rpartition('@')[2]}"
 
 
 def _try_url(url: str) -> None:

@@ -28,7 +28,7 @@ def audit(request: HttpRequest) -> HttpResponseBase:
         return audit_export.file(principal, wanted, **filters)
     found, following = page_of(rules.entries(principal, **filters), cursor_of(request), A_PAGE)
     context = {
-        "entries": found,
+        "entries": [(row, _words(row.details)) for row in found],
         "next": following,
         "cursor": request.GET.get("cursor", ""),
         "filters": urlencode({name: form[name].value() or "" for name in form.fields}) + "&",
@@ -36,6 +36,15 @@ def audit(request: HttpRequest) -> HttpResponseBase:
         "filtered": bool(filters),
     }
     return render(request, "accounts/audit.html", context)
+
+
+def _words(details: dict[str, Any]) -> str:
+    """`role: admin · scopes: jobs, data`"""
+    parts = []
+    for name, value in details.items():
+        told = ", ".join(value) if isinstance(value, list) else value
+        parts.append(f"{name}: {told}")
+    return " · ".join(parts)
 
 
 def _filters(form: AuditForm) -> dict[str, Any]:

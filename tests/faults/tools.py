@@ -20,10 +20,13 @@ ROWS = [
 ]
 
 
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
+def until(
+    condition: Callable[[], Any], seconds: float = 60, why: Callable[[], Any] = lambda: ""
+) -> Any:
+    """What the condition gives at last; `why` tells more when it never does."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
-        assert time.monotonic() < deadline, "waited too long"
+        assert time.monotonic() < deadline, f"waited too long: {why()}"
         time.sleep(0.05)
     return found
 

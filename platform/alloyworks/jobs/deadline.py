@@ -42,6 +42,6 @@ def failure(job: Job) -> Failure:
     return Failure(
         code="deadline",
         fault="user",
-        message=f"The job ran for its whole time limit of {limit:g} hours and was not done.",
+        message=f"The job ran for its whole time limit of {limit:.3g} hours and was not done.",
         remedy="Retry it to go on after its last checkpoint, or submit it with a larger max_hours.",
     )

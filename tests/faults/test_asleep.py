@@ -1,0 +1,114 @@
+"""Processes that are suspended and wake up again, on a stack with short leases."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+from alloyworks.cli.demo.client import Client, Json
+from alloyworks.embedded import stack
+from alloyworks.embedded.processes import Mark
+from tests.faults.tools import ROWS, runner, service, until
+from tests.stacks import BASE, import_base, stack_of
+
+pytestmark = pytest.mark.timeout(600)
+LEASE = 12
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.Running]:
+    folder = tmp_path_factory.mktemp("asleep")
+    with stack_of(folder, ALLOY_LEASE_SECONDS=str(LEASE)) as running:
+        import_base(running, folder)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def user(hasty: stack.Running) -> Client:
+    client = Client(hasty.url)
+    client.sign_up("Asleep", "asleep@example.com", "a password of sixteen")
+    return client
+
+
+@pytest.fixture(scope="module")
+def spec(user: Client) -> Json:
+    return {
+        "kind": "train",
+        "name": "long",
+        "model": user.base_model(BASE),
+        "dataset": user.upload("symbols", ROWS * 20),
+        "tuning": {"method": "spectrum", "percent": 50},
+        "epochs": 100,
+        "batch_size": 1,
+        "checkpoint_minutes": 0.02,
+    }
+
+
+@contextmanager
+def suspended(*leaders: Mark) -> Iterator[None]:
+    heads = [psutil.Process(mark.pid) for mark in leaders]
+    family = [*heads, *(child for head in heads for child in head.children(recursive=True))]
+    for process in family:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in family:
+            if process.is_running():
+                process.send_signal(signal.SIGCONT)
+
+
+def runs(user: Client, job: str) -> bool:
+    return bool(user.job(job)["state"] == "running")
+
+
+def test_suspended_processes_cost_what_they_should_and_no_more(
+    hasty: stack.Running, user: Client, spec: Json
+) -> None:
+    """One job after the other fate: a stack is dear."""
+    job = user.submit(spec)
+    until(lambda: runs(user, job))
+
+    # All of us sleep, the runner goes on: nobody is given up.
+    ours = [until(lambda name=name: service(hasty, name)) for name in ("web", "worker", "beat")]
+    with suspended(*ours):
+        time.sleep(LEASE + 5)
+    time.sleep(LEASE / 2)
+    assert (user.job(job)["attempt_number"], user.job(job)["state"]) == (1, "running")
+
+    # The runner sleeps: another takes its place, and it is gone.
+    first = until(lambda: runner(hasty.state_dir))
+    with suspended(first):
+        until(lambda: user.job(job)["attempt_number"] == 2)
+        until(lambda: not first.alive())
+    until(lambda: runs(user, job))
+
+    # Whoever cancels waits ten seconds at most.
+    begun = time.monotonic()
+    user._call("POST", f"/jobs/{job}/cancel")
+    until(lambda: user.job(job)["state"] == "cancelled", seconds=10)
+    assert time.monotonic() - begun < 10
+    until(lambda: runner(hasty.state_dir) is None, seconds=10)
+
+
+def test_a_job_ends_at_its_deadline_and_a_retry_goes_on(
+    hasty: stack.Running, user: Client, spec: Json
+) -> None:
+    job = user._call("POST", "/jobs", json=spec, params={"max_hours": 20 / 3600})["id"]
+
+    until(lambda: user.job(job)["finished_at"], seconds=120, why=lambda: log(user, job))
+    failure = user.job(job)["failure"]
+    assert (failure["code"], failure["fault"]) == ("deadline", "user")
+
+    user._call("POST", f"/jobs/{job}/retry")
+    found = "Found the checkpoint of attempt 1"
+    until(lambda: found in log(user, job), seconds=120, why=lambda: log(user, job))
+
+
+def log(user: Client, job: str) -> str:
+    """The newest part is enough."""
+    page = user._call("GET", f"/jobs/{job}/events", params={"limit": 1000})
+    return "\n".join(event["message"] for event in page["items"])

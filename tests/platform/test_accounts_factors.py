@@ -10,6 +10,7 @@ from allauth.mfa.totp.internal.auth import hotp_value as value_at
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
+from pytest_django import Settings
 
 from alloyworks.accounts import factors, organisations
 from alloyworks.accounts.models import AuditEntry, Organisation, User
@@ -91,6 +92,16 @@ def test_the_secret_is_not_in_the_database_as_it_is(alice: Principal) -> None:
     stored = Authenticator.objects.get().data["secret"]
     assert SECRET not in stored
     assert Authenticator.objects.get().wrap().validate_code(code())
+
+
+def test_under_another_secret_key_no_code_matches(alice: Principal, settings: Settings) -> None:
+    with_app(alice.user)
+    settings.SECRET_KEY = "another one, as an operator may set it"
+    client = typed_password(alice)
+    page = client.post("/accounts/2fa/authenticate/", {"code": code()})
+
+    assert "Incorrect code" in page.content.decode()
+    assert not is_in(client)
 
 
 def test_the_password_alone_does_not_sign_in_any_more(alice: Principal) -> None:

@@ -189,10 +189,37 @@ def test_an_address_of_somebody_else_looks_like_any_other(
 ) -> None:
     EmailAddress.objects.update(verified=True)
     browser = browser_of(alice)
-    taken, free = change_to(browser, charlie.user.email), change_to(browser, "x@acme.example")
+    answers = []
+    for email in (charlie.user.email, "x@acme.example"):
+        change_to(browser, email)
+        answers.append(_without_token(browser.get(EMAIL)).replace(email, "…"))
 
-    assert (taken.status_code, taken["Location"]) == (free.status_code, free["Location"])
-    assert User.objects.filter(email=charlie.user.email).get().id == charlie.user.id
+    said = [re.search(r'<div class="notices".*?</main>', page, re.DOTALL)[0] for page in answers]
+    assert "A mail that confirms …" in said[0] or "was written to" in said[0]
+    assert said[0].split("</div>")[:2] == said[1].split("</div>")[:2]
+    assert [message.to for message in mail.outbox] == [[charlie.user.email], ["x@acme.example"]]
+    assert "There is one already" in mail.outbox[0].body
+    assert EmailAddress.objects.filter(email=charlie.user.email).count() == 1
+
+
+@pytest.mark.parametrize("path", ["/accounts/signup/", "/api/v1/signup"])
+def test_an_address_that_somebody_only_wants_is_free_and_stays_with_who_has_it_first(
+    browser_of: BrowserOf, alice: Principal, path: str
+) -> None:
+    browser, newcomer = browser_of(alice), Client()
+    change_to(browser, "d@initech.example")
+    wanted = link("/accounts/confirm-email/")
+    if "api" in path:
+        body = {"organisation": "Initech", "email": "d@initech.example", "password": NEW}
+        newcomer.post(path, body, "application/json")
+    else:
+        sign_up(newcomer)
+    page = browser.post(wanted, follow=True)
+
+    assert page.status_code == 404  # the link is dead
+    assert signs_in("d@initech.example", NEW)
+    alice.user.refresh_from_db()
+    assert alice.user.email == "alice@acme.example"
 
 
 def test_an_old_session_changes_no_address(browser_of: BrowserOf, alice: Principal) -> None:

@@ -18,9 +18,10 @@ from pytest_django import Settings
 from alloyworks.accounts import sso
 from alloyworks.accounts.models import AuditEntry, Membership, User
 from alloyworks.accounts.principal import Principal
-from alloyworks.config import config
+from alloyworks.config import config, load
 from alloyworks.errors import Forbidden
 from alloyworks.tenancy import scope
+from alloyworks.web.middleware import policy
 from tests.platform.conftest import PASSWORD, fresh
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:authlib")
@@ -91,6 +92,19 @@ def test_the_sign_in_page_has_a_button(provider: Provider) -> None:
 def test_without_a_provider_there_is_none(db: None) -> None:
     assert START not in Client().get("/accounts/login/").content.decode()
     assert Client().post(START).status_code == 404
+
+
+def test_the_policy_lets_the_button_lead_to_the_provider_and_nowhere_else() -> None:
+    assert "form-action 'self';" in policy(None)
+    led = policy("https://login.acme.example:8443/realms/acme")
+    assert "form-action 'self' https://login.acme.example:8443;" in led
+
+
+def test_a_provider_that_does_not_know_us_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOY_OIDC_ISSUER", "https://login.acme.example")
+
+    with pytest.raises(SystemExit, match="ALLOY_OIDC_CLIENT_ID"):
+        load()
 
 
 def test_a_newcomer_joins_the_organisation_with_its_role(
@@ -190,6 +204,18 @@ def test_an_account_that_exists_is_not_taken_over(provider: Provider, home: Prin
     assert "There is an account for alice@acme.example already" in page
     assert not is_in(client)
     assert not SocialAccount.objects.exists()
+
+
+def test_an_address_that_somebody_only_wants_keeps_nobody_out(
+    provider: Provider, home: Principal
+) -> None:
+    browser = signed_in(home)
+    browser.post("/accounts/email/", {"action_add": "", "email": "dora@acme.example"})
+    provider.knows("dora")
+    client = Client()
+    provider.sign_in(client, "dora")
+
+    assert is_in(client)
 
 
 def signed_in(principal: Principal) -> Client:

@@ -2,21 +2,27 @@
 
 import base64
 import hashlib
+import logging
+import os
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
+from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from alloyworks.accounts import audit, factors, fresh, limits
 from alloyworks.accounts.models import User
 from alloyworks.errors import Conflict
+
+_logger = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
@@ -35,6 +41,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
             address = audit.address_of(request)
             audit.note_person(user, "person.sign_in_failed", address, known=False, by="password")
 
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Somebody else may have made an account with the address since it was wanted."""
+        others = User.objects.exclude(pk=email_address.user_id)
+        if others.filter(email=email_address.email).exists():
+            messages.error(request, "Another account has this address.")
+            return False
+        return bool(super().confirm_email(request, email_address))
+
     def is_reauthentication_required(self, *, app: str, **more: Any) -> bool:
         demanded = super().is_reauthentication_required(app=app, **more)
         return demanded and not fresh.lately(context.request)
@@ -47,7 +61,12 @@ class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc]
         return _safe().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        return _safe().decrypt(encrypted_text.encode()).decode()
+        """What was written under another ALLOY_SECRET_KEY becomes a secret that nobody has."""
+        try:
+            return _safe().decrypt(encrypted_text.encode()).decode()
+        except InvalidToken:
+            _logger.warning("A second factor was set up under another ALLOY_SECRET_KEY.")
+            return base64.b32encode(os.urandom(20)).decode()
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
         try:

@@ -4,12 +4,14 @@ import struct
 from datetime import datetime, timedelta
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from allauth.account.forms import AddEmailForm, SignupForm
 from allauth.account.internal.flows.email_verification import send_verification_email_to_address
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.models import EmailAddress
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django import forms
+from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -49,12 +51,19 @@ class SignUpForm(SignupForm):  # type: ignore[misc]  # allauth ships no types
     )
     field_order = ("organisation", "email", "password1")
 
+    def clean_email(self) -> str:
+        """Taken is what somebody has, not what somebody else wants to change to."""
+        email: str = get_adapter().clean_email(self.cleaned_data["email"].lower())
+        self.account_already_exists = False
+        return str(super().clean_email()) if User.objects.filter(email=email).exists() else email
+
     def save(self, request: HttpRequest) -> Any:
         with transaction.atomic():
             return super().save(request)
 
     def custom_signup(self, request: HttpRequest, user: User) -> None:
         record_authentication(request, user, method="password")  # it was typed just now
+        signup.forget_wishes(user.email)
         signup.found(user, self.cleaned_data["organisation"], audit.address_of(request))
 
 
@@ -62,12 +71,18 @@ class ChangeAddressForm(AddEmailForm):  # type: ignore[misc]
     """Unlike allauth's own, it leaves an unconfirmed address in use until the new one counts."""
 
     def save(self, request: HttpRequest) -> EmailAddress:
-        with transaction.atomic():
-            theirs = EmailAddress.objects.filter(user=self.user)
-            theirs.exclude(email=self.user.email).delete()  # what they wanted before
-            wanted = EmailAddress.objects.create(
-                user=self.user, email=self.cleaned_data["email"].lower()
-            )
+        email = self.cleaned_data["email"].lower()
+        theirs = EmailAddress.objects.filter(user=self.user)
+        theirs.exclude(email=self.user.email).delete()  # what they wanted before
+        wanted = EmailAddress(user=self.user, email=email)
+        if User.objects.filter(email=email).exists():
+            # Whose address it is hears of it; whoever asked sees no difference.
+            get_adapter().send_account_already_exists_mail(email)
+            told = {"email": email}
+            template = "account/messages/email_confirmation_sent.txt"
+            get_adapter().add_message(request, messages.INFO, template, told)
+            return wanted
+        wanted.save()
         send_verification_email_to_address(request, wanted)
         return wanted
 

@@ -39,7 +39,8 @@ class Principal:
 def principal_of(request: HttpRequest, action: Action) -> Principal:
     """Whoever sent the request, provided that they may do this.
 
-    Raises Unauthenticated or Forbidden, or why the middleware let nobody in. Every view and API operation starts with it.
+    Raises Unauthenticated or Forbidden, or why the middleware let nobody in. Every view and API
+    operation starts with it.
     """
     principal: Principal | None = getattr(request, "principal", None)
     if principal is None:

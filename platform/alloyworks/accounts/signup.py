@@ -34,9 +34,15 @@ def register_person(email: str, password: str, name: str = "", *, verified: bool
             [FieldError(["email"], f"{email} is taken.", "Sign in, or use another address.")],
         )
     with transaction.atomic():
+        forget_wishes(email)
         user = User.objects.create_user(email, password, name.strip())
         EmailAddress.objects.create(user=user, email=email, primary=True, verified=verified)
     return user
+
+
+def forget_wishes(email: str) -> None:
+    """Who only wanted to change to this address can't any more: it has an account."""
+    EmailAddress.objects.filter(email=email, verified=False, primary=False).delete()
 
 
 def found(user: User, name: str, address: str | None = None) -> Principal:

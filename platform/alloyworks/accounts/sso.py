@@ -13,7 +13,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import redirect, render
 
-from alloyworks.accounts import audit
+from alloyworks.accounts import audit, signup
 from alloyworks.accounts.models import Membership, Organisation, Role, User
 from alloyworks.accounts.principal import Principal
 from alloyworks.config import config, split
@@ -30,6 +30,7 @@ class SingleSignOn(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allaut
         except Problem as problem:
             answer = render(request, "problem.html", {"problem": problem}, status=problem.status)
             raise ImmediateHttpResponse(answer) from None
+        signup.forget_wishes(email)
         linking = sociallogin.state.get("process") == CONNECT
         if not linking and not sociallogin.is_existing and _has_account(email):
             messages.error(

@@ -6,6 +6,7 @@ from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
 from allauth.core import ratelimit
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Status
 from pydantic import BaseModel, Field
@@ -73,6 +74,7 @@ def _by_mail(request: HttpRequest, body: SignUp) -> None:
     signup.refuse_bad(body.email.strip().lower(), body.password)
     if User.objects.filter(email=body.email.strip().lower()).exists():
         signup.organisation_name(body.organisation)
+        make_password(body.password)  # as long as it takes for an address that is free
         get_adapter().send_account_already_exists_mail(body.email.strip().lower())
         return
     principal = _register(request, body)

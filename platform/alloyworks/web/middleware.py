@@ -12,14 +12,22 @@ from alloyworks.accounts.factors import SecondFactorMissing
 from alloyworks.config import config
 from alloyworks.errors import Problem, Unauthenticated
 
-# Everything comes from this deployment, and nothing inline runs. Forms may lead on to the provider
-# of single sign-on: browsers hold redirects of forms against the policy as well.
-_ISSUER = urlsplit(config.oidc_issuer or "")
-_PROVIDER = f" {_ISSUER.scheme}://{_ISSUER.netloc}" if _ISSUER.netloc else ""
-POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-    f"form-action 'self'{_PROVIDER}; frame-ancestors 'none'"
-)
+
+def policy(issuer: str | None) -> str:
+    """Everything comes from this deployment, and nothing inline runs.
+
+    Forms may lead on to the provider of single sign-on: browsers hold the redirects of forms
+    against the policy as well.
+    """
+    parts = urlsplit(issuer or "")
+    provider = f" {parts.scheme}://{parts.netloc}" if parts.netloc else ""
+    return (
+        "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+        f"form-action 'self'{provider}; frame-ancestors 'none'"
+    )
+
+
+POLICY = policy(config.oidc_issuer)
 MACHINES = ("/api/", "/runner/")
 
 

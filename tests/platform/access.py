@@ -52,7 +52,7 @@ class Treasure:
     def __post_init__(self) -> None:
         owner = self.world.owner
         with self.world.scope():
-            dataset = self.world.dataset("chat", name=f"{CANARY} data")
+            dataset = self.world.dataset("chat", name=f"{CANARY} data", stats={"rows": 12})
             model = self.world.model(name=f"{CANARY} model")
             job = new_job(
                 owner, self.world.train(), name=f"{CANARY} job", reports={"snr": {"note": CANARY}}
@@ -68,9 +68,21 @@ class Treasure:
             )
             invitation = invitations.invite(owner, f"{CANARY}@acme.example", Role.MEMBER)
             key, _ = keys.create(owner, f"{CANARY} key", Role.VIEWER)
-        found = {"dataset": dataset, "model": model, "job": job, "key": key}
-        self.ids = {f"{name}_id": str(row.id) for name, row in found.items()}
-        self.ids |= {"invitation_id": str(invitation.id), "name": "snr", "kind": "train"}
+            org = owner.organisation
+            endpoint = org.endpoint_set.create(url=f"https://example.org/{CANARY}", events=[])
+            delivery = org.delivery_set.create(endpoint=endpoint, job=job, event="test", body="{}")
+        found = {
+            "dataset_id": dataset,
+            "model_id": model,
+            "job_id": job,
+            "key_id": key,
+            "invitation_id": invitation,
+            "webhook_id": endpoint,
+            "endpoint_id": endpoint,
+            "delivery_id": delivery,
+        }
+        self.ids = {name: str(row.id) for name, row in found.items()}
+        self.ids |= {"name": "snr", "kind": "train", "path": "train.jsonl"}
 
     def missing(self) -> dict[str, str]:
         """The same names, with ids that are nothing's."""

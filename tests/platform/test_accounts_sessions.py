@@ -10,9 +10,11 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from alloyworks.accounts import sessions
+from alloyworks.accounts import keys, sessions
 from alloyworks.accounts.middleware import SEEN
+from alloyworks.accounts.models import Role
 from alloyworks.accounts.principal import Principal
+from alloyworks.tenancy import scope
 from tests.platform.conftest import PASSWORD
 
 Api = Callable[[Principal], Client]
@@ -121,6 +123,22 @@ def test_the_api_lists_and_ends_them(alice: Principal, api: Api, password: str) 
     assert client.delete(f"/api/v1/account/sessions/{told['id']}").status_code == 204
     assert browser.get("/datasets/").status_code == 302
     assert client.delete(f"/api/v1/account/sessions/{told['id']}").status_code == 404
+
+
+def test_the_api_signs_out_everywhere(alice: Principal, api: Api, password: str) -> None:
+    browser, client = signed_in(alice), api(alice)
+
+    assert client.delete("/api/v1/account/sessions").status_code == 204
+    assert browser.get("/datasets/").status_code == 302
+    assert client.get("/api/v1/account/sessions").json() == []
+
+
+def test_a_narrow_key_does_not_reach_sessions(alice: Principal) -> None:
+    with scope(alice.organisation.id):
+        _, token = keys.create(alice, "ci", Role.OWNER, scopes=["people", "jobs", "data"])
+    answer = Client().get("/api/v1/account/sessions", headers={"Authorization": f"Bearer {token}"})
+
+    assert answer.status_code == 403
 
 
 def test_a_visitor_has_no_list(db: None) -> None:

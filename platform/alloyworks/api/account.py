@@ -57,6 +57,13 @@ def list_sessions(request: HttpRequest) -> list[SessionOut]:
     return [session_out(request, row) for row in sessions.sessions_of(_own(request))]
 
 
+@router.delete("/sessions", response={204: None, **PROBLEMS}, summary="Sign out everywhere")
+def end_sessions(request: HttpRequest) -> Status[None]:
+    """All browsers; API keys go on working."""
+    sessions.end_all(request, _own(request))
+    return Status(204, None)
+
+
 @router.delete("/sessions/{session_id}", response={204: None, **PROBLEMS}, summary="End a session")
 def end_session(request: HttpRequest, session_id: int) -> Status[None]:
     sessions.end(request, _own(request), session_id)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
+from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
@@ -28,7 +28,8 @@ class Command(BaseCommand):
             ensure_role(cursor, app["USER"], app["PASSWORD"])
             refuse_powerful(cursor, app["USER"])
             call_command("migrate", database="owner", interactive=False, verbosity=0)
-            grant(cursor, app["USER"])
+            with transaction.atomic(using="owner"):  # never for a moment more than it may
+                grant(cursor, app["USER"])
             refuse_owner_of_tables(cursor, app["USER"])
             cursor.execute("SELECT pg_advisory_unlock(%s)", [ONE_AT_A_TIME])
         self.stdout.write("The database is ready.")

@@ -1,13 +1,10 @@
 """The queue: `celery -A alloyworks.celery worker|beat`. Messages are hints, rows the truth."""
 
-import logging
 import os
-from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alloyworks.settings")
 
 from celery import Celery  # after the settings are named
-from kombu.exceptions import OperationalError
 
 from alloyworks.config import config
 
@@ -38,12 +35,3 @@ app.conf.update(
     },
 )
 app.autodiscover_tasks(["alloyworks.jobs", "alloyworks.webhooks", "alloyworks.observability"])
-_logger = logging.getLogger(__name__)
-
-
-def hint_at(task: Any, *words: str) -> None:
-    """Asks the worker to run the task; a periodic round does without the hint when it is lost."""
-    try:
-        task.apply_async(words, retry=False)
-    except OperationalError as error:
-        _logger.warning("The queue does not answer: %s", error)

@@ -51,7 +51,7 @@ class Config(BaseSettings):
         7, ge=0, le=3650, description="A failed or cancelled job can be gone on with for so long"
     )
     upload_max_bytes: int = Field(2 * 1024**3, ge=1024, description="Largest dataset file")
-    max_requests: int = Field(64, ge=1, description="At once in a web process; more are told 503")
+    max_requests: int = Field(32, ge=1, description="At once in a web process; more are told 503")
     max_streams: int = Field(500, ge=1, description="Open event streams of a web process")
     webhook_allow_http: bool = Field(
         False, description="Also http://, which anybody on the way reads"

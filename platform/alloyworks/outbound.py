@@ -135,7 +135,8 @@ def resolve(host: str) -> list[str]:
     for text in found:
         if not may_reach(text):
             remedy = "Use a server that the whole Internet reaches, or ask the operator."
-            raise _refusal(f"{host} is at {text}, which is not a public address.", remedy)
+            where = host if host == text else f"{host} is at {text}, which"
+            raise _refusal(f"{where} is not a public address.", remedy)
     return found
 
 

@@ -77,6 +77,9 @@ TEMPLATES = [
 ]
 
 
+POOL = config.max_requests + 8  # a connection for each request in flight, and for streams
+
+
 def database(url: str) -> dict[str, Any]:
     """Django's form of a postgresql:// URL. Connections are pooled and hold no session state."""
     parts = urlsplit(url)
@@ -87,7 +90,7 @@ def database(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or 5432),
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": 20, "timeout": 10}},
+        "OPTIONS": {"pool": {"min_size": 1, "max_size": POOL, "timeout": 10}},
     }
 
 
@@ -166,6 +169,7 @@ if config.email_dir:
     EMAIL_FILE_PATH = config.email_dir
 _smtp = urlsplit(config.email_url)
 EMAIL_HOST, EMAIL_PORT = _smtp.hostname or "localhost", _smtp.port or 25
+EMAIL_TIMEOUT = 10  # seconds
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _smtp.username or "", _smtp.password or ""
 DEFAULT_FROM_EMAIL = "Alloyworks <no-reply@localhost>"
 

@@ -1,5 +1,6 @@
 """A receiver of webhooks on the loopback, and settings that let it be reached."""
 
+import contextlib
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -22,6 +23,10 @@ class Listener:
     connections: int = 0
     requests: list[bytes] = field(default_factory=list)
     port: int = 0
+    hold: threading.Event = field(default_factory=threading.Event)  # cleared: nobody is answered
+
+    def __post_init__(self) -> None:
+        self.hold.set()
 
     def headers(self, number: int = -1) -> dict[str, str]:
         lines = self.requests[number].split(b"\r\n\r\n")[0].decode().split("\r\n")[1:]
@@ -40,7 +45,9 @@ def listening(host: str = "127.0.0.1") -> Iterator[Listener]:
             found.connections += 1
             self.request.settimeout(5)
             found.requests.append(_read(self.request))
-            self.request.sendall(found.reply)
+            found.hold.wait(20)
+            with contextlib.suppress(OSError):  # it may have gone meanwhile
+                self.request.sendall(found.reply)
 
     with socketserver.ThreadingTCPServer((host, 0), Handler) as server:
         server.daemon_threads = True

@@ -20,17 +20,34 @@ import pytest
 from alloyworks.embedded import stack
 from alloyworks.embedded.stack import Running
 from alloyworks.embedded.state import State
+from tests.platform.listener import Listener, listening
 from tests.stacks import import_base, stack_of
 
 DATA = b'{"prompt": "2+2", "completion": "4"}\n' * 30
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def listener() -> Iterator[Listener]:
+    with listening() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> Iterator[Running]:
+    """Its operator has opened one port of this machine to webhooks."""
     folder = tmp_path_factory.mktemp("operations")
-    with stack_of(folder) as running:
-        import_base(running, folder)
-        yield running
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("ALLOY_")]:
+            patch.delenv(name)
+        patch.setenv("ALLOY_WEBHOOK_ALLOW_HTTP", "true")
+        patch.setenv("ALLOY_WEBHOOK_NETWORKS", "127.0.0.0/8")
+        patch.setenv("ALLOY_WEBHOOK_PORTS", str(listener.port))
+        try:
+            running = stack.start(folder / "state")
+            import_base(running, folder)
+            yield running
+        finally:
+            stack.stop(folder / "state")
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +221,61 @@ def test_a_role_that_policies_hold_for_takes_no_backup(up: Running, tmp_path: Pa
     assert done.returncode != 0 and "BYPASSRLS" in done.stdout + done.stderr
 
 
+def test_the_end_of_a_job_reaches_a_webhook_and_a_mailbox(
+    up: Running, acme: httpx.Client, listener: Listener
+) -> None:
+    make_webhook(acme, listener)
+    job = evaluate(acme)
+    acme.post(f"/jobs/{job}/cancel").raise_for_status()
+    until(lambda: job in str(listener.requests))
+
+    told = json.loads(next(body for body in bodies(listener) if job.encode() in body))
+    assert told["type"] == f"job.{told['data']['state']}" and told["data"]["id"] == job
+    mails = State(up.state_dir).mails
+    until(lambda: any(job in mail.read_text() for mail in mails.iterdir()))
+
+
+def test_a_worker_that_is_killed_while_it_sends_sends_again(
+    up: Running, acme: httpx.Client, listener: Listener
+) -> None:
+    webhook = make_webhook(acme, listener)
+    listener.hold.clear()
+    acme.post(f"/webhooks/{webhook}/test").raise_for_status()
+    until(lambda: webhook in str(listener.requests))
+    worker = stack.facts(State(up.state_dir))["children"]["worker"]["mark"]["pid"]
+    os.killpg(worker, signal.SIGKILL)
+    listener.hold.set()
+
+    def tries() -> list[int]:
+        sent = [number for number, body in enumerate(bodies(listener)) if webhook.encode() in body]
+        return sent if len(sent) == 2 else []
+
+    first, second = until(tries, 90)
+    same = [listener.headers(number)["webhook-id"] for number in (first, second)]
+    assert same[0] == same[1]
+    url = f"/webhooks/{webhook}/deliveries"
+    until(lambda: acme.get(url).json()["items"][0]["state"] == "delivered")
+
+
+def make_webhook(acme: httpx.Client, listener: Listener) -> str:
+    body = {"url": f"http://127.0.0.1:{listener.port}/hook"}
+    made: str = acme.post("/webhooks", json=body).raise_for_status().json()["id"]
+    return made
+
+
+def bodies(listener: Listener) -> list[bytes]:
+    return [listener.body(number) for number in range(len(listener.requests))]
+
+
+def evaluate(acme: httpx.Client) -> str:
+    """The id of a new job."""
+    model = acme.get("/models").json()["items"][0]["id"]
+    dataset = acme.get("/datasets").json()["items"][0]["id"]
+    spec = {"kind": "evaluate", "models": [model], "test_sets": [{"dataset": dataset}]}
+    made: str = acme.post("/jobs", json=spec).raise_for_status().json()["id"]
+    return made
+
+
 def web_process(running: Running) -> int:
     facts: dict[str, Any] = stack.facts(State(running.state_dir))
     pid: int = facts["children"]["web"]["mark"]["pid"]
@@ -247,10 +319,7 @@ def httpx_ok(running: Running) -> bool:
 
 
 def test_an_open_stream_does_not_hold_up_the_end(up: Running, acme: httpx.Client) -> None:
-    model = acme.get("/models").json()["items"][0]["id"]
-    dataset = acme.get("/datasets").json()["items"][0]["id"]
-    spec = {"kind": "evaluate", "models": [model], "test_sets": [{"dataset": dataset}]}
-    job = acme.post("/jobs", json=spec).raise_for_status().json()["id"]
+    job = evaluate(acme)
     pid, began, opened = web_process(up), time.monotonic(), threading.Event()
 
     def follow() -> None:

@@ -19,6 +19,7 @@ from alloyworks.accounts import audit
 from alloyworks.accounts.models import Role
 from alloyworks.accounts.principal import Principal
 from alloyworks.errors import Conflict, Forbidden, Invalid, NotFound
+from alloyworks.ids import first_id_of
 from alloyworks.jobs import lifecycle
 from alloyworks.jobs.models import Job
 from alloyworks.outbound import UrlNotAllowed
@@ -242,6 +243,23 @@ def test_what_failed_can_be_sent_again(
         endpoints.change(alice, endpoint.id, active=False)
         with pytest.raises(Conflict, match="switched off"):
             endpoints.resend(alice, endpoint.id, delivery(alice).id)
+
+
+def test_what_became_of_old_messages_is_forgotten(alice: Principal, endpoint: Endpoint) -> None:
+    failed_job(alice)
+    old = first_id_of(timezone.now() - sending.KEPT - timedelta(minutes=1))
+    with scope(alice.organisation.id):
+        Delivery.objects.update(id=old, state=FAILED)
+        Mail.objects.update(id=old, state=DELIVERED)
+    failed_job(alice)
+    deliver(alice)
+    with scope(alice.organisation.id):
+        newest = Mail.objects.latest("id").id
+    sending.mail(newest, alice.organisation.id)
+
+    with scope(alice.organisation.id):
+        assert [row.state for row in Delivery.objects.all()] == [DELIVERED]
+        assert [row.id for row in Mail.objects.all()] == [newest]
 
 
 @pytest.mark.parametrize("url", ["http://example.org/", "https://10.0.0.1/", "https://localhost/"])

@@ -1,7 +1,6 @@
 """Webhooks as people manage them: made, tested, switched off and on, deleted."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from urllib.parse import urljoin, urlsplit
 from uuid import UUID
 
@@ -19,7 +18,6 @@ from alloyworks.webhooks import events, signing, tasks
 from alloyworks.webhooks.models import Delivery, Endpoint, Mail, MessageState
 
 MOST = 20
-KEPT = timedelta(days=30)
 OFF = """Alloyworks has stopped calling a webhook of {organisation}:
 
     {url}
@@ -100,7 +98,6 @@ def test(principal: Principal, endpoint_id: UUID) -> Delivery:
     """Sends an event that tells of nothing; it is tried once."""
     principal.require("webhooks.manage")
     endpoint = get(principal, endpoint_id)
-    _forget_old(endpoint)
     return _queued(
         Delivery(
             organisation_id=endpoint.organisation_id,
@@ -162,11 +159,6 @@ def _queued(delivery: Delivery) -> Delivery:
 def _give_up_pending(endpoint: Endpoint, why: str) -> None:
     pending = Delivery.objects.filter(endpoint=endpoint, state=MessageState.PENDING)
     pending.update(state=MessageState.FAILED, error=why)
-
-
-def _forget_old(endpoint: Endpoint) -> None:
-    old = Delivery.objects.filter(endpoint=endpoint, created_at__lt=timezone.now() - KEPT)
-    old.exclude(state=MessageState.PENDING).delete()
 
 
 def _refuse_events(wanted: Sequence[str]) -> None:

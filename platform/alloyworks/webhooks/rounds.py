@@ -19,12 +19,13 @@ _SENDERS: dict[str, Callable[[UUID, UUID], None]] = {
 _logger = logging.getLogger(__name__)
 
 
-def send_due() -> None:
-    """Until nothing is due, or this round is over."""
+def send_due(goes_on: Callable[[], object] = lambda: None) -> None:
+    """Until nothing is due, or this round is over. `goes_on` is called before every batch."""
     end = monotonic() + SECONDS
     with ThreadPoolExecutor(AT_ONCE) as threads:
         while monotonic() < end and (due := due_now()):
-            list(threads.map(_send, due))
+            goes_on()
+            list(threads.map(_send, due[: 2 * AT_ONCE]))
 
 
 def due_now() -> list[tuple[str, UUID, UUID]]:

@@ -13,9 +13,11 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.core.mail import send_mail
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from alloyworks import outbound
+from alloyworks.ids import first_id_of
 from alloyworks.observability import metrics
 from alloyworks.observability.logs import tells_ids
 from alloyworks.outbound import Unreachable, UrlNotAllowed
@@ -25,8 +27,9 @@ from alloyworks.webhooks.endpoints import switch_off
 from alloyworks.webhooks.events import TEST
 from alloyworks.webhooks.models import Delivery, Mail, Message, MessageState
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=30)  # a try takes ten, and a moment
 DAY = timedelta(hours=24)  # after that a message is given up
+KEPT = timedelta(days=30)  # what became of a message is told for so long
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(hours=6)
 SHOWN = 500  # characters of an answer
 GONE = 410
@@ -56,6 +59,7 @@ def deliver(delivery_id: UUID, organisation_id: UUID) -> None:
         given_up = _note(delivery, outcome)
         if given_up and delivery.event != TEST:
             switch_off(delivery.endpoint, outcome.error)
+        _forget_old(Delivery.objects.filter(endpoint_id=delivery.endpoint_id))
     metrics.message_tried("webhook", _outcome(outcome, given_up))
 
 
@@ -73,7 +77,13 @@ def mail(mail_id: UUID, organisation_id: UUID) -> None:
         outcome = Outcome(f"The mail server refused: {type(error).__name__}: {error}")
     with scope(organisation_id):
         given_up = _note(found, outcome)
+        _forget_old(Mail.objects.filter(organisation_id=organisation_id))
     metrics.message_tried("mail", _outcome(outcome, given_up))
+
+
+def _forget_old(rows: QuerySet[AnyMessage]) -> None:
+    over = rows.exclude(state=MessageState.PENDING)
+    over.filter(id__lt=first_id_of(timezone.now() - KEPT)).delete()
 
 
 def _outcome(outcome: Outcome, given_up: bool) -> str:

@@ -1,0 +1,73 @@
+"""The web process under more load than it can carry: a real one, with four places."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from alloyworks.embedded import ports
+from alloyworks.embedded.services import python
+from alloyworks.storage import objects
+
+
+@pytest.fixture
+def url(committed_db: None) -> Iterator[str]:
+    objects.ensure_bucket()
+    port = ports.claim_inner(None)
+    command = python("alloyworks.serve", "--port", str(port))
+    variables = {"ALLOY_MAX_REQUESTS": "4", "ALLOY_LOG_FORMAT": "console"}
+    with subprocess.Popen(command, env=os.environ | variables) as process:
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 30
+        while not is_well(url):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+        yield url
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) in (0, -signal.SIGTERM)  # uvicorn ends as it was told
+
+
+def is_well(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def ask(url: str) -> httpx.Response:
+    return httpx.get(f"{url}/accounts/signup/", timeout=30)
+
+
+def test_ten_times_too_much_is_answered_and_leaves_nothing_behind(url: str) -> None:
+    with ThreadPoolExecutor(40) as threads:
+        asked = [threads.submit(ask, url) for _ in range(200)]
+        health = [httpx.get(f"{url}/healthz", timeout=5).status_code for _ in range(5)]
+        answers = [one.result() for one in asked]
+
+    refused = [one for one in answers if one.status_code == 503]
+    assert {one.status_code for one in answers} == {200, 503}
+    assert refused and all(one.headers["Retry-After"] for one in refused)
+    assert {one.headers["Content-Type"] for one in refused} == {"application/problem+json"}
+    assert health == [200] * 5
+    assert ask(url).status_code == 200 and is_well(url)
+
+
+def test_those_who_send_slowly_keep_nobody_out(url: str) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    head = f"POST /accounts/login/ HTTP/1.1\r\nHost: {host}\r\nContent-Length: 99\r\n"
+    slow = [socket.create_connection((host, int(port))) for _ in range(300)]
+    try:
+        for number, connection in enumerate(slow):
+            # Some stop in the middle of the head, some in the middle of the body.
+            connection.sendall((head + ("\r\nlogin=" if number % 2 else "")).encode())
+        assert ask(url).status_code == 200 and is_well(url)
+    finally:
+        for connection in slow:
+            connection.close()
+    assert ask(url).status_code == 200

@@ -27,7 +27,7 @@ V1 = "/api/v1"
 NEEDS: dict[str, dict[str, Action | str | None]] = {
     "/signup": {"POST": ""},
     "/account": {"GET": None},
-    "/account/sessions": {"GET": None},
+    "/account/sessions": {"GET": None, "DELETE": None},
     "/account/sessions/{session_id}": {"DELETE": None},
     "/organisation": {"GET": "organisation.view", "PATCH": "organisation.edit"},
     "/organisation/members": {"GET": "members.view"},

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import httpx
 import pytest
 from django.test import Client
 from pydantic import SecretStr
@@ -12,8 +13,9 @@ from alloyworks import health
 from alloyworks.accounts.principal import Principal
 from alloyworks.config import config
 from alloyworks.embedded import health as questions
+from alloyworks.embedded import ports
 from alloyworks.jobs import lifecycle, pulse
-from alloyworks.observability import alive, exposition
+from alloyworks.observability import alive, exposition, metrics
 from alloyworks.storage import objects
 from alloyworks.tenancy import scope
 from tests.platform.attempts import new_job, running
@@ -194,3 +196,16 @@ def test_the_reconcilers_age_shows_that_beat_broker_and_worker_work(db: None) ->
     age = alive.seconds_since_last_round()
     assert age is not None and age < 5
     assert figures()["alloy_reconciler_age_seconds"] < 5
+
+
+def test_a_worker_tells_its_own_counts_beside(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics.message_tried("mail", "delivered")
+    port = ports.claim_inner(None)
+    exposition.serve_beside(port)
+
+    told = httpx.get(f"http://127.0.0.1:{port}/metrics")
+    assert told.status_code == 200 and "alloy_messages_tried_total" in told.text
+    assert "alloy_jobs" not in told.text  # the queue is told by the web process
+    assert httpx.get(f"http://127.0.0.1:{port}/other").status_code == 404
+    monkeypatch.setattr(config, "metrics_token", SecretStr("a token of metrics"))
+    assert httpx.get(f"http://127.0.0.1:{port}/metrics").status_code == 404

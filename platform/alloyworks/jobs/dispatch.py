@@ -51,13 +51,13 @@ def unfinished() -> list[tuple[UUID, UUID]]:
         return list(cursor.fetchall())
 
 
-@tells_ids
 def look_at(job_id: UUID, organisation_id: UUID) -> None:
     """One step forward, if one is due."""
     if _step(job_id, organisation_id):
         launch_in_turn()
 
 
+@tells_ids
 def _step(job_id: UUID, organisation_id: UUID) -> bool:
     """Whether the job could now be launched."""
     with scope(organisation_id):

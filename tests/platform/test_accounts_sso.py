@@ -16,7 +16,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from alloyworks.accounts import sso
-from alloyworks.accounts.models import AuditEntry, Membership, User
+from alloyworks.accounts.models import AuditEntry, Membership, Role, User
 from alloyworks.accounts.principal import Principal
 from alloyworks.config import config, load
 from alloyworks.errors import Forbidden
@@ -122,6 +122,34 @@ def test_a_newcomer_joins_the_organisation_with_its_role(
     with scope(home.organisation.id):
         told = AuditEntry.objects.filter(actor=user.email).order_by("id")
         assert [entry.action for entry in told] == ["member.join", "person.sign_in"]
+
+
+PASSWORD_PAGE = "/accounts/password/set/"
+
+
+@pytest.mark.parametrize("path", [PASSWORD_PAGE, "/accounts/2fa/webauthn/add/"])
+def test_who_has_no_password_signs_in_there_again_before_dangerous_acts(
+    provider: Provider, home: Principal, path: str
+) -> None:
+    provider.knows("dora")
+    client = Client()
+    provider.sign_in(client, "dora")
+    assert client.get(path).status_code == 200
+
+    dora = Principal(User.objects.get(email="dora@acme.example"), home.organisation, Role.MEMBER)
+    old = fresh(client, dora, age=400).get(path)
+    assert old.status_code == 403
+    assert "sign in again by single sign-on" in old.content.decode()
+
+
+def test_who_came_by_single_sign_on_may_set_a_password(provider: Provider, home: Principal) -> None:
+    provider.knows("dora")
+    client = Client()
+    provider.sign_in(client, "dora")
+    client.post(PASSWORD_PAGE, {"password1": PASSWORD, "password2": PASSWORD})
+
+    assert is_in(client)
+    assert User.objects.get(email="dora@acme.example").check_password(PASSWORD)
 
 
 def test_who_comes_again_is_the_same_person(provider: Provider, home: Principal) -> None:

@@ -51,7 +51,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
 
     def is_reauthentication_required(self, *, app: str, **more: Any) -> bool:
         demanded = super().is_reauthentication_required(app=app, **more)
-        return demanded and not fresh.lately(context.request)
+        if not demanded or fresh.lately(context.request):
+            return False
+        fresh.refuse_who_signs_in_elsewhere(context.request)
+        return True
 
 
 class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc]

@@ -28,14 +28,21 @@ def require(request: HttpRequest) -> None:
     principal: Principal | None = getattr(request, "principal", None)
     if (principal is not None and principal.api_key is not None) or lately(request):
         return
+    refuse_who_signs_in_elsewhere(request)
     if request.path.startswith("/api/"):
         raise SignInTooOld("Confirm that it is you on the page /accounts/reauthenticate/.")
     raise ReauthenticationRequired
 
 
 def lately(request: HttpRequest) -> bool:
-    """By any means. Who has neither password nor factor here signs in elsewhere, and passes."""
-    if not get_adapter().get_reauthentication_methods(request.user):
-        return request.user.is_authenticated
+    """By any means: a password, a factor, single sign-on."""
     shown = get_authentication_records(request, request.user)
     return any(time.time() - record["at"] < LASTS for record in shown)
+
+
+def refuse_who_signs_in_elsewhere(request: HttpRequest) -> None:
+    """Whoever has neither password nor factor here has nothing that we could ask for."""
+    if not get_adapter().get_reauthentication_methods(request.user):
+        raise SignInTooOld(
+            "Sign out, sign in again by single sign-on, and do this in the five minutes after."
+        )

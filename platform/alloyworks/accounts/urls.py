@@ -20,6 +20,7 @@ urlpatterns = [
     path("audit/", audit.audit, name="audit"),
     path("2fa/webauthn/keys/<int:pk>/remove/", factors.remove_passkey),  # before allauth's
     path("oidc/sso/login/", sso.start),  # likewise
+    path("password/set/", sso.set_password),  # likewise
     path("sessions/", sessions.sessions, name="sessions"),
     path("sessions/end/", sessions.end_all, name="sessions-end"),
     path("sessions/<int:session_id>/end/", sessions.end, name="session-end"),

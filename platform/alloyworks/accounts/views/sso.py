@@ -1,13 +1,25 @@
-"""The way to the provider of single sign-on, which may be away."""
+"""The way to the provider of single sign-on, and a password for who came by it."""
 
 import logging
 
+from allauth.account.views import password_set
 from allauth.socialaccount.providers.openid_connect.views import login
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from requests import RequestException
 
+from alloyworks.accounts import fresh
+
 _logger = logging.getLogger(__name__)
+
+
+@login_required
+def set_password(request: HttpRequest) -> HttpResponseBase:
+    """allauth's, by somebody who is there: a password outlives the session."""
+    fresh.require(request)
+    answer: HttpResponseBase = password_set(request)
+    return answer
 
 
 def start(request: HttpRequest) -> HttpResponseBase:

@@ -1,10 +1,12 @@
 """Processes that are suspended and wake up again, on a stack with short leases."""
 
+import re
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
 import psutil
 import pytest
 
@@ -106,6 +108,31 @@ def test_a_job_ends_at_its_deadline_and_a_retry_goes_on(
     user._call("POST", f"/jobs/{job}/retry")
     found = "Found the checkpoint of attempt 1"
     until(lambda: found in log(user, job), seconds=120, why=lambda: log(user, job))
+
+
+def test_a_job_goes_on_when_the_stack_was_stopped_and_started(
+    hasty: stack.Running, user: Client, spec: Json
+) -> None:
+    """Its last checkpoint was sent before the platform stopped."""
+    job = user.submit(spec | {"checkpoint_minutes": 60})
+    until(lambda: trains(user, job), why=lambda: log(user, job))
+
+    stack.stop(hasty.state_dir)
+    assert runner(hasty.state_dir) is None
+    again = stack.start(hasty.state_dir)
+
+    user.http.base_url = httpx.URL(f"{again.url}/api/v1")
+    until(lambda: "Goes on after step" in log(user, job), seconds=90, why=lambda: log(user, job))
+    told = log(user, job)
+    kept = re.search(r"The checkpoint after step (\d+) is kept", told)
+    assert kept, told
+    assert f"Goes on after step {kept[1]} of" in told
+    assert "The machine asked the job to make room." in told
+
+
+def trains(user: Client, job: str) -> bool:
+    progress = user.job(job)["progress"] or {"phase": ""}
+    return bool(progress["phase"] == "Training" and progress["done"] > 5)
 
 
 def log(user: Client, job: str) -> str:

@@ -16,6 +16,7 @@ from alloyworks.embedded.state import State, read_json
 from alloyworks.errors import Conflict, Problem
 
 START_SECONDS = 180.0
+RUNNER_SECONDS = 30.0  # for a last checkpoint
 Progress = Callable[[dict[str, Any]], None]
 
 
@@ -73,12 +74,13 @@ def stop(state_dir: Path) -> bool:
     state = State(state_dir)
     if not (state.run / "stack.json").exists():
         return False
-    up = is_up(state)
+    up, runners = is_up(state), processes.runners(state.dir)
+    # First the runners: as long as the platform is there it takes their last checkpoints.
+    processes.end(runners, patience=RUNNER_SECONDS if up else 10)
     if mark := _supervisor(state):
         processes.end([mark], patience=60)
     supervisor.end_leftovers(state)
-    runners = processes.runners(state.dir)
-    processes.end(runners, patience=10)
+    processes.end(processes.runners(state.dir), patience=10)  # that were launched meanwhile
     return up or bool(runners)
 
 

@@ -14,10 +14,11 @@ from django.utils import timezone
 from alloyworks.accounts.principal import Principal
 from alloyworks.celery import app
 from alloyworks.config import config
+from alloyworks.ids import new_id
 from alloyworks.jobs import beat, pulse, tasks
 from alloyworks.jobs.models import Pulse
 from alloyworks.tenancy import scope
-from tests.platform.attempts import new_job
+from tests.platform.attempts import new_job, now
 
 
 @pytest.fixture
@@ -112,3 +113,27 @@ def test_beats_own_scheduler_is_used_and_asks_for_rounds() -> None:
     tasks_asked = {entry["task"] for entry in app.conf.beat_schedule.values()}
     assert tasks.reconcile.name in tasks_asked
     assert tasks.tidy.name in tasks_asked
+
+
+def test_a_message_that_names_another_organisation_moves_nothing(
+    db: None, alice: Principal, charlie: Principal
+) -> None:
+    with scope(alice.organisation.id):
+        job = new_job(alice)
+
+    tasks.look(str(job.id), str(charlie.organisation.id))
+    tasks.look(str(new_id()), str(new_id()))
+
+    with scope(alice.organisation.id):
+        assert now(job).state == "queued"
+
+
+def test_a_message_that_is_no_message_of_ours_is_an_error_of_its_own(db: None) -> None:
+    """Celery writes it down and goes on."""
+    with pytest.raises(ValueError, match="UUID"):
+        tasks.look("rm -rf", "nobody")
+
+
+def test_messages_are_json_alone() -> None:
+    assert app.conf.accept_content == ["json"]
+    assert app.conf.task_serializer == "json"

@@ -223,6 +223,23 @@ def test_a_role_that_policies_hold_for_takes_no_backup(up: Running, tmp_path: Pa
     assert done.returncode != 0 and "BYPASSRLS" in done.stdout + done.stderr
 
 
+def test_the_role_for_backups_of_the_guide_sees_everything(
+    up: Running, acme: httpx.Client, tmp_path: Path
+) -> None:
+    owner = up.env["ALLOY_DATABASE_OWNER_URL"]
+    with psycopg.connect(owner, autocommit=True) as connection:
+        connection.execute("CREATE ROLE alloy_backup LOGIN PASSWORD 'pw' BYPASSRLS")
+        connection.execute("GRANT pg_read_all_data TO alloy_backup")
+    role = f"postgresql://alloy_backup:pw@{owner.rpartition('@')[2]}"
+    done = alloy(up, "backup", str(tmp_path / "b"), ALLOY_DATABASE_BACKUP_URL=role)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())
+    tables = next(iter(manifest["rows"].values()))
+    assert tables["catalog_dataset"] == 1 and tables["accounts_membership"] == 1
+    assert {"alloy_unfinished_jobs()", "alloy_figures()"} <= set(manifest["functions"])
+
+
 def test_the_end_of_a_job_reaches_a_webhook_and_a_mailbox(
     up: Running, acme: httpx.Client, listener: Listener
 ) -> None:

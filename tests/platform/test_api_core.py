@@ -2,11 +2,13 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.test import Client
+from pydantic import BaseModel
 
 from alloyworks.accounts.principal import Principal
 from tests.platform.conftest import fresh
@@ -174,3 +176,14 @@ def test_the_documentation_page_tells_every_operation_and_loads_nothing_from_els
         assert all(f'id="{operation["operationId"]}"' in page for operation in methods.values())
     assert all(link.startswith("/") for link in re.findall(r'(?:src|href)="([^"#]+)', page))
     assert page.count("<script") == page.count('<script type="module" src=')
+
+
+def test_no_two_shapes_of_the_document_have_one_name() -> None:
+    """The later one would be documented in place of the earlier."""
+    found: dict[str, set[str]] = {}
+    for module in [name for name in sys.modules if name.startswith("alloyworks.api.")]:
+        for shape in vars(sys.modules[module]).values():
+            if isinstance(shape, type) and issubclass(shape, BaseModel):
+                found.setdefault(shape.__name__, set()).add(shape.__module__)
+
+    assert {name: where for name, where in found.items() if len(where) > 1} == {}

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Status
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from alloyworks.accounts import fresh, invitations, keys, members, organisations
 from alloyworks.accounts.models import ApiKey, Invitation, Membership, Organisation, Role
@@ -29,7 +29,7 @@ class OrganisationIn(BaseModel):
     """What is left out stays as it is."""
 
     name: str | None = None
-    requires_mfa: bool | None = Field(None, description="Only owners change it")
+    requires_mfa: StrictBool | None = Field(None, description="Only owners change it")
 
 
 class MemberOut(BaseModel):

@@ -38,7 +38,7 @@ class UsageOut(BaseModel):
     by_day: list[SumsOut]
 
 
-class EntryOut(BaseModel):
+class UsedOut(BaseModel):
     """One attempt."""
 
     begun_at: datetime
@@ -79,13 +79,13 @@ def show(request: HttpRequest, month: Month = None) -> UsageOut:
     )
 
 
-@router.get("/attempts", response={200: Page[EntryOut], **PROBLEMS}, summary="List the ledger")
+@router.get("/attempts", response={200: Page[UsedOut], **PROBLEMS}, summary="List the ledger")
 def list_entries(
     request: HttpRequest, month: Month = None, cursor: Cursor = None, limit: Limit = 50
-) -> Page[EntryOut]:
+) -> Page[UsedOut]:
     rows = ledger.entries(principal_of(request, "usage.view"), begin_of(month))
     found, following = page_of(rows, cursor, limit)
-    return Page(items=[EntryOut.model_validate(ledger.told(row)) for row in found], next=following)
+    return Page(items=[UsedOut.model_validate(ledger.told(row)) for row in found], next=following)
 
 
 @router.get("/export", response=PROBLEMS, openapi_extra=CSV, summary="Export a month's usage")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Status
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from alloyworks.accounts.principal import principal_of
 from alloyworks.api.pagination import Cursor, Limit, Page, page_of
@@ -62,7 +62,7 @@ class DeliveryOut(BaseModel):
 
 
 class MailChoice(BaseModel):
-    job_end: bool = Field(description="A mail when a job that you submitted has ended")
+    job_end: StrictBool = Field(description="A mail when a job that you submitted has ended")
 
 
 @router.get("", response={200: Page[EndpointOut], **PROBLEMS}, summary="List webhooks")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Count, F, QuerySet, Sum
 from django.db.models.functions import TruncDate
@@ -85,7 +86,7 @@ def told(row: Usage) -> dict[str, object]:
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _sums(grouped: "QuerySet[Usage, dict[str, object]]") -> list[Sums]:
+def _sums(grouped: "QuerySet[Usage, Any]") -> list[Sums]:
     counted = grouped.annotate(
         attempts=Count("id"),
         sum_seconds=Sum("seconds"),

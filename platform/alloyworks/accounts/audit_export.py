@@ -1,7 +1,5 @@
 """The audit log as a file: JSON lines or CSV, sent while it is read."""
 
-import csv
-import io
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Literal, get_args
@@ -11,6 +9,7 @@ from asgiref.sync import sync_to_async
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 
+from alloyworks import spreadsheet
 from alloyworks.accounts import audit
 from alloyworks.accounts.models import AuditEntry
 from alloyworks.accounts.principal import Principal
@@ -24,7 +23,6 @@ COLUMNS = [
     *("object_id", "object_name", "details"),
 ]
 PIECE = 500  # rows of one look at the database
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how spreadsheets know what to compute
 
 
 def file(principal: Principal, form: Format, **filters: Any) -> StreamingHttpResponse:
@@ -89,11 +87,7 @@ def _jsonl(entries: Iterable[dict[str, Any]]) -> str:
 
 
 def _csv(entries: Iterable[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    for entry in entries:
-        writer.writerow([_cell(value) for value in _plain(entry).values()])
-    return text.getvalue()
+    return "".join(spreadsheet.line(map(_cell, _plain(entry).values())) for entry in entries)
 
 
 def _plain(entry: dict[str, Any]) -> dict[str, Any]:
@@ -103,9 +97,7 @@ def _plain(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> str:
-    """A name that begins like a formula must stay a name when a spreadsheet opens the file."""
-    text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value)
 
 
 WRITERS: dict[Format, Callable[[Iterable[dict[str, Any]]], str]] = {"jsonl": _jsonl, "csv": _csv}

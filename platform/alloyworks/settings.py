@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from alloyworks import forgiving
 from alloyworks.config import config
 from alloyworks.observability import logs
 
@@ -175,9 +176,9 @@ DEFAULT_FROM_EMAIL = "Alloyworks <no-reply@localhost>"
 
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "alloyworks.forgiving.ForgivingCache",
         "LOCATION": config.redis_url,
-        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},  # seconds
+        "OPTIONS": forgiving.OPTIONS,
     }
 }
 STATIC_URL = "/static/"

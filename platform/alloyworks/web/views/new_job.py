@@ -17,6 +17,7 @@ from alloyworks.web.forms.base import JobForm
 from alloyworks.web.forms.evaluate import EvaluateForm
 from alloyworks.web.forms.fields import Faults
 from alloyworks.web.forms.merge import MergeForm
+from alloyworks.web.forms.running import PLACES, Running
 from alloyworks.web.forms.train import TrainForm
 
 FORMS: dict[str, type[JobForm]] = {form.kind: form for form in (TrainForm, MergeForm, EvaluateForm)}
@@ -40,11 +41,12 @@ def new_job(request: HttpRequest, kind: str) -> HttpResponse:
     form = form.settled()
     try:
         with transaction.atomic():
-            job = submission.submit(principal, storable(form.spec()))
+            when = Running.posted(request.POST).arguments()
+            job = submission.submit(principal, storable(form.spec()), **when)
     except Unauthenticated:
         raise
     except Problem as problem:
-        return _page(request, form, Faults(problem, form.places()), problem.status)
+        return _page(request, form, Faults(problem, form.places() + PLACES), problem.status)
     return redirect("job", job.id)
 
 
@@ -71,6 +73,7 @@ def _page(
     context = {
         "form": form,
         "drawn": form.drawn(faults),
+        "running": Running.posted(request.POST).drawn(faults),
         "faults": faults,
         "kinds": list(FORMS),
         "examination": examination_of(form),

@@ -28,6 +28,7 @@ MEMBERS = [
     "/datasets/",
     "/datasets/new/",
     "/compare/",
+    "/usage/",
     "/accounts/members/",
     "/accounts/keys/",
     "/accounts/password/change/",

@@ -11,7 +11,7 @@ from typing import Any
 from alloyengine.errors import Stopped
 from alloyengine.report import Silent
 from alloyengine.spec.train import TrainSpec
-from alloyengine.train.parallel import World, joined
+from alloyengine.train.parallel import World, joined, leave
 from alloyengine.train.run import run
 
 Curves = dict[str, dict[int, float]]  # metric, step
@@ -61,3 +61,4 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
+    leave()

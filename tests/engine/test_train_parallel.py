@@ -81,6 +81,9 @@ def heard(folder: Path, name: str, rank: int = 0) -> Curves:
 
 
 def alike(found: Curves, expected: Curves) -> bool:
+    """Before the first step both answers are equally likely: which is likelier is rounding alone."""
+    for curves in (found, expected):
+        curves.get("preferred", {}).pop(1, None)
     assert found.keys() == expected.keys() and all(found.values())
     return all(found[name] == pytest.approx(expected[name], rel=1e-3, abs=1e-4) for name in found)
 

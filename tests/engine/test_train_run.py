@@ -8,6 +8,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from alloyengine.errors import InputError
 from alloyengine.execute import execute
+from alloyengine.loading import is_fast
 from alloyengine.report import Silent
 from alloyengine.spec.result import TrainResult
 from alloyengine.spec.train import TrainSpec
@@ -45,6 +46,25 @@ def test_the_result_tells_what_was_done(llama: Path, facts: Path, tmp_path: Path
     assert result.trained_parameters == 4 * 32 * 32 + 3 * 32 * 48
     assert result.facts.architecture == "LlamaForCausalLM"
     assert result.tokens > 0 and result.final_loss > 0
+
+
+def test_bfloat16_learns_what_float32_does(
+    llama: Path, facts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    exact = train(SPEC, llama, facts, tmp_path / "exact")
+    monkeypatch.setattr("alloyengine.train.logits.is_fast", lambda dtype: True)
+    coarse = train(SPEC, llama, facts, tmp_path / "coarse")
+    assert coarse.final_loss != exact.final_loss
+    assert coarse.final_loss == pytest.approx(exact.final_loss, rel=0.02)
+
+
+def test_a_processor_can_be_told_to_compute_exactly(monkeypatch: pytest.MonkeyPatch):
+    able = {"avx512_bf16": True}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    monkeypatch.delenv("ALLOY_CPU_DTYPE")
+    assert is_fast("bfloat16") and not is_fast("float16")
+    monkeypatch.setenv("ALLOY_CPU_DTYPE", "float32")
+    assert is_fast("float32") and not is_fast("bfloat16")
 
 
 def test_only_selected_modules_change(llama: Path, facts: Path, tmp_path: Path):

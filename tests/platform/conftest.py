@@ -10,7 +10,7 @@ from django.db import connections
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 
-from alloyworks.accounts import keys, signup
+from alloyworks.accounts import keys, limits, signup
 from alloyworks.accounts.models import Membership, Role
 from alloyworks.accounts.principal import Principal
 from alloyworks.tenancy import scope
@@ -49,6 +49,12 @@ def password() -> str:
     """Everybody's; nobody has failed to type it yet."""
     cache.clear()
     return PASSWORD
+
+
+@pytest.fixture(autouse=True)
+def wrong_keys_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tests come from one address, several at once."""
+    monkeypatch.setattr(limits, "FAILED_KEYS", limits.Rate(0))
 
 
 @pytest.fixture

@@ -154,6 +154,7 @@ class TestPage:
                 html(browser, path_of(model))
             return len(found)
 
+        queries(family["both"])  # the first page of a session notes where it came from
         few = queries(family["both"])
         with scope(alice.organisation.id):
             for _ in range(20):

@@ -1,5 +1,6 @@
 """Opens a model folder with transformers: offline, and never with code of its own."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,15 @@ def open_model(path: Path, dtype: torch.dtype | str, **more: Any) -> tuple[Any, 
 
 
 def is_fast(dtype: str) -> bool:
-    """False where the type has to be emulated, which is slower than float32."""
+    """False where the type has to be emulated, which is slower than float32.
+
+    ALLOY_CPU_DTYPE=float32 in the environment forbids the processor all others, so that every machine
+    computes the same.
+    """
     if dtype == "float32" or torch.cuda.is_available():
         return True
+    if os.environ.get("ALLOY_CPU_DTYPE") == "float32":
+        return False
     able = torch.cpu.get_capabilities()
     native = any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     return dtype == "bfloat16" and native

@@ -84,7 +84,7 @@ def _start(read: TrainSpec, spec: Path, out: Path) -> None:
 
 def _take_part(read: TrainSpec, inputs: dict[str, Path], out: Path) -> None:
     """As one of the processes that share a run. What ends them all is said once."""
-    from alloyengine.train.parallel import joined, speaks_first
+    from alloyengine.train.parallel import joined, leave, speaks_first
     from alloyengine.train.parallel.launch import die_with_parent
 
     die_with_parent()
@@ -97,6 +97,7 @@ def _take_part(read: TrainSpec, inputs: dict[str, Path], out: Path) -> None:
         if speaks_first():
             raise
         sys.exit(2 if isinstance(error, InputError) else 1)
+    leave()
 
 
 def _train(

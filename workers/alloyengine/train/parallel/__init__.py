@@ -14,6 +14,7 @@ from alloyengine.train.parallel.world import (
     check_machine,
     check_world,
     joined,
+    leave,
     speaks_first,
 )
 
@@ -24,6 +25,7 @@ __all__ = [
     "check_world",
     "filled",
     "joined",
+    "leave",
     "shard",
     "speaks_first",
     "whole",

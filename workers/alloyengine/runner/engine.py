@@ -35,6 +35,7 @@ GRACE = 20.0  # seconds between "please stop" and SIGKILL: to write a checkpoint
 GRACE_OF_CANCELLED = 7.0  # who cancels waits for it
 _LOOK = 0.2
 _LONGEST_LINE = 16_000_000
+_PASSED_ON = ("ALLOY_CPU_DTYPE",)  # of alloyengine.loading; no other setting is the engine's
 _OURS = {
     "HF_HUB_OFFLINE": "1",
     "HF_DATASETS_OFFLINE": "1",
@@ -102,7 +103,11 @@ class _Ear:
 def _start(task: Path, pipe: int, errors: IO[bytes], scratch: Path) -> subprocess.Popen[bytes]:
     home = scratch / "home"
     home.mkdir(exist_ok=True)
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("ALLOY_")}
+    inherited = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("ALLOY_") or key in _PASSED_ON
+    }
     return subprocess.Popen(
         [sys.executable, "-m", "alloyengine.runner.child", str(task), str(pipe)],
         env=inherited | _OURS | {"HOME": str(home), "TMPDIR": str(home)},

@@ -1,4 +1,4 @@
-"""Writes the measured part of docs/training/quality.md from the kept figures.
+"""Writes docs/training/quality.md from the kept figures.
 
 .venv/bin/python -m bench.quality_page
 """
@@ -9,7 +9,6 @@ from typing import Any
 
 from alloyworks.cli.demo.story import TASKS
 from bench.quality import TUNINGS
-from bench.scores_page import between_marks
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results" / "quality.json"
@@ -19,12 +18,22 @@ HEAD = (
     "|---|--:|--:|--:|--:|--:|",
 )
 
+TEXT = """# What tunings learn
+
+Each tuning trains SmolLM2-135M-Instruct on the demo's two tasks as the demo does (same data, epochs, batch size and
+learning rate, unless the row names another) and answers questions about the same facts in words never seen. Scores are
+exact matches, mean ± standard deviation over three seeds. `mp` scores modules by a Marchenko–Pastur edge from the
+median singular value instead of the published way (`--method mp`).
+
+{table}
+Made by `./alloy bench quality --json bench/results/quality.json` and `.venv/bin/python -m bench.quality_page`.
+"""
+
 Figures = dict[str, Any]
 
 
 def main() -> None:
-    figures = json.loads(RESULTS.read_text())
-    PAGE.write_text(between_marks(PAGE.read_text(), table(figures)))
+    PAGE.write_text(TEXT.format(table=table(json.loads(RESULTS.read_text()))))
 
 
 def table(figures: dict[str, Figures]) -> str:

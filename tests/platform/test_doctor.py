@@ -10,7 +10,6 @@ from alloyworks.config import config
 from alloyworks.doctor import checkup, database, processes, settings, stores
 from alloyworks.doctor.findings import Finding, Findings
 from alloyworks.jobs import pulse
-from alloyworks.observability import alive
 
 Patch = pytest.MonkeyPatch
 
@@ -112,7 +111,7 @@ def test_beat_that_stands_still_is_seen(db: None, monkeypatch: Patch) -> None:
     assert "never called" in worst(processes.beat).words
     pulse.beat(pulse.RECONCILER)
     assert worst(processes.beat).level == "ok"
-    monkeypatch.setattr(alive, "LATE", -1)
+    monkeypatch.setattr(processes, "LATE", -1)
     assert worst(processes.beat).level == "problem"
 
 

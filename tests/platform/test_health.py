@@ -15,7 +15,7 @@ from alloyworks.config import config
 from alloyworks.embedded import health as questions
 from alloyworks.embedded import ports
 from alloyworks.jobs import lifecycle, pulse
-from alloyworks.observability import alive, exposition, metrics
+from alloyworks.observability import exposition, metrics
 from alloyworks.storage import objects
 from alloyworks.tenancy import scope
 from tests.platform.attempts import new_job, running
@@ -191,9 +191,9 @@ def test_the_app_role_sees_the_figures_and_still_no_rows(alice: Principal) -> No
 
 
 def test_the_reconcilers_age_shows_that_beat_broker_and_worker_work(db: None) -> None:
-    assert alive.seconds_since_last_round() is None
+    assert pulse.age(pulse.RECONCILER) is None
     pulse.beat(pulse.RECONCILER)
-    age = alive.seconds_since_last_round()
+    age = pulse.age(pulse.RECONCILER)
     assert age is not None and age < 5
     assert figures()["alloy_reconciler_age_seconds"] < 5
 

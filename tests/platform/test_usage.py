@@ -17,7 +17,7 @@ from alloyworks.config import config
 from alloyworks.errors import NotFound, TooLarge, TooMany
 from alloyworks.jobs.models import Attempt, JobState
 from alloyworks.tenancy import scope
-from alloyworks.usage import ledger, limits, metering, operator
+from alloyworks.usage import ledger, limits, metering, months, operator
 from alloyworks.usage.models import Usage
 from tests.platform import nobodys
 from tests.platform.attempts import new_job, started
@@ -110,7 +110,7 @@ class TestLimits:
         self, here: Principal, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(config, "limit_gpu_hours", 2.0)
-        now = limits.month_of(datetime.now(UTC))
+        now = months.month_of(datetime.now(UTC))
         metering.meter(ended(here, 3600, now - timedelta(hours=2), gpus=8))  # last month
         metering.meter(ended(here, 3599, now, gpus=2))
         limits.refuse_job(here.organisation.id)
@@ -157,8 +157,8 @@ class TestLimits:
 
 
 def test_months_turn() -> None:
-    assert limits.next_month(NOVEMBER.replace(month=12)) == datetime(2027, 1, 1, tzinfo=UTC)
-    assert limits.month_of(datetime(2026, 3, 31, 23, 59, tzinfo=UTC)).day == 1
+    assert months.next_month(NOVEMBER.replace(month=12)) == datetime(2027, 1, 1, tzinfo=UTC)
+    assert months.month_of(datetime(2026, 3, 31, 23, 59, tzinfo=UTC)).day == 1
 
 
 def test_the_operator_sets_and_unsets(alice: Principal) -> None:

@@ -1,18 +1,17 @@
 """What an organisation has used, and what it may."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from ninja import Query, Router
 from pydantic import BaseModel, Field
 
 from alloyworks.accounts.principal import principal_of
 from alloyworks.api.pagination import Cursor, Limit, Page, page_of
 from alloyworks.api.problems import PROBLEMS
-from alloyworks.usage import ledger, limits
+from alloyworks.usage import ledger, limits, months
 
 router = Router()
 CSV = {"responses": {200: {"description": "A line an attempt", "content": {"text/csv": {}}}}}
@@ -69,7 +68,7 @@ class LimitsOut(BaseModel):
 
 @router.get("", response={200: UsageOut, **PROBLEMS}, summary="Show a month's usage")
 def show(request: HttpRequest, month: Month = None) -> UsageOut:
-    begin = begin_of(month)
+    begin = _month(month)
     rows = ledger.entries(principal_of(request, "usage.view"), begin)
     return UsageOut(
         month=f"{begin:%Y-%m}",
@@ -83,14 +82,14 @@ def show(request: HttpRequest, month: Month = None) -> UsageOut:
 def list_entries(
     request: HttpRequest, month: Month = None, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[UsedOut]:
-    rows = ledger.entries(principal_of(request, "usage.view"), begin_of(month))
+    rows = ledger.entries(principal_of(request, "usage.view"), _month(month))
     found, following = page_of(rows, cursor, limit)
     return Page(items=[UsedOut.model_validate(ledger.told(row)) for row in found], next=following)
 
 
 @router.get("/export", response=PROBLEMS, openapi_extra=CSV, summary="Export a month's usage")
 def export(request: HttpRequest, month: Month = None) -> HttpResponse:
-    begin = begin_of(month)
+    begin = _month(month)
     rows = ledger.entries(principal_of(request, "usage.view"), begin)
     answer = HttpResponse("".join(ledger.as_csv(rows)), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="usage-{begin:%Y-%m}.csv"'
@@ -108,10 +107,8 @@ def show_limits(request: HttpRequest) -> LimitsOut:
     )
 
 
-def begin_of(month: str | None) -> datetime:
-    if month is None:
-        return limits.month_of(timezone.now())
-    return datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
+def _month(text: str | None) -> datetime:
+    return months.this_month() if text is None else months.named(text)
 
 
 def _sums(found: ledger.Sums) -> SumsOut:

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from alloyworks.accounts import audit
 from alloyworks.accounts.principal import Principal
-from alloyworks.catalog import manifest, names, usage
+from alloyworks.catalog import manifest, names, needed
 from alloyworks.catalog.ingest.lines import Source
 from alloyworks.catalog.ingest.pipeline import Ingested, ingest
 from alloyworks.catalog.manifest import Download
@@ -61,7 +61,7 @@ def delete(principal: Principal, dataset_id: UUID) -> None:
     with transaction.atomic():
         if not Dataset.objects.select_for_update().filter(id=dataset.id).exists():
             raise NotFound(f"There is no dataset {dataset_id}.")
-        usage.let_go(JobInput.objects.filter(dataset=dataset), f"The dataset {dataset.name!r}")
+        needed.let_go(JobInput.objects.filter(dataset=dataset), f"The dataset {dataset.name!r}")
         dataset.delete()
         audit.note(principal, "dataset.delete", dataset_id, dataset.name)
         transaction.on_commit(lambda: objects.delete_prefix(prefix))

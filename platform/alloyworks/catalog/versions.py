@@ -10,7 +10,7 @@ from django.db.models import Max, Q, QuerySet
 from alloyengine.spec.doctor.licences import AND, UNKNOWN
 from alloyworks.accounts import audit
 from alloyworks.accounts.principal import Principal
-from alloyworks.catalog import manifest, usage
+from alloyworks.catalog import manifest, needed
 from alloyworks.catalog.manifest import Download, Entry
 from alloyworks.catalog.models import ModelParent, ModelVersion
 from alloyworks.errors import Forbidden, NotFound
@@ -51,7 +51,7 @@ def delete(principal: Principal, model_id: UUID) -> None:
     with transaction.atomic():
         if not ModelVersion.objects.select_for_update().filter(id=model.id).exists():
             raise NotFound(f"There is no model {model_id}.")
-        usage.let_go(_inputs(model), f"The model {label(model)!r}")
+        needed.let_go(_inputs(model), f"The model {label(model)!r}")
         model.delete()
         audit.note(principal, "model.delete", model_id, label(model))
         transaction.on_commit(lambda: objects.delete_prefix(prefix_of(model)))

@@ -7,8 +7,9 @@ from kombu.exceptions import OperationalError
 from alloyworks.config import config
 from alloyworks.doctor.findings import Findings, ok, problem
 from alloyworks.embedded import health
-from alloyworks.observability import alive
+from alloyworks.jobs import pulse
 
+LATE = 60.0  # seconds after which something is wrong
 PATIENCE = 10  # seconds: a beat that has just begun has called nobody yet
 
 
@@ -28,9 +29,9 @@ def worker() -> Findings:
 def beat() -> Findings:
     """By the reconciler's latest round, which beat asks for and a worker does."""
     end = monotonic() + PATIENCE
-    while (age := alive.seconds_since_last_round()) is None and monotonic() < end:
+    while (age := pulse.age(pulse.RECONCILER)) is None and monotonic() < end:
         sleep(0.5)
-    if age is None or age > alive.LATE:
+    if age is None or age > LATE:
         said = "never called the reconciler" if age is None else f"called it {age:.0f} s ago"
         yield problem(
             "beat",

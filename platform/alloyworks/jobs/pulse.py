@@ -60,6 +60,16 @@ def is_late(name: str) -> bool:
         return cursor.fetchone() is None
 
 
+def age(name: str) -> float | None:
+    """Seconds since the last sign; None when there never was one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM now() - at)::float8 FROM jobs_pulse WHERE name = %s", [name]
+        )
+        row = cursor.fetchone()
+    return None if row is None else max(0.0, row[0])
+
+
 def keep_beating(name: str) -> None:
     """From now on, as long as this process runs."""
     Thread(target=_beat_on, args=(name,), name="pulse", daemon=True).start()

@@ -14,7 +14,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from alloyworks.config import config
-from alloyworks.observability import alive, metrics
+from alloyworks.jobs import pulse
+from alloyworks.observability import metrics
 
 _FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP")
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
@@ -61,7 +62,7 @@ class _Figures:
 
 
 def _age() -> Iterator[Metric]:
-    age = alive.seconds_since_last_round()
+    age = pulse.age(pulse.RECONCILER)
     if age is not None:
         words = "Since beat, broker and worker last did something together"
         yield GaugeMetricFamily("alloy_reconciler_age_seconds", words, value=age)

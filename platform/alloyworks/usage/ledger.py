@@ -10,8 +10,8 @@ from django.db.models.functions import TruncDate
 
 from alloyworks import spreadsheet
 from alloyworks.accounts.principal import Principal
-from alloyworks.usage.limits import next_month
 from alloyworks.usage.models import Usage
+from alloyworks.usage.months import next_month
 
 COLUMNS = (
     "begun_at",

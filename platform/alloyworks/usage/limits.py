@@ -18,6 +18,7 @@ from alloyworks.errors import TooLarge, TooMany
 from alloyworks.jobs.models import Job
 from alloyworks.jobs.states import RUNNING, STARTING, UNFINISHED
 from alloyworks.usage.models import Limits, Usage
+from alloyworks.usage.months import next_month, this_month
 
 NEAR = 100  # jobs: no more are submitted in the same moment
 ASK = "Ask the operator of this deployment for more."
@@ -60,7 +61,7 @@ def allowance(organisation: UUID) -> Allowance:
 def used(organisation: UUID) -> Used:
     """Now, and in this calendar month."""
     open_jobs = Job.objects.filter(organisation_id=organisation, state__in=UNFINISHED)
-    hours = _hours(organisation, month_of(timezone.now()))
+    hours = _hours(organisation, this_month())
     return Used(
         running_jobs=running(organisation),
         open_jobs=open_jobs.count(),
@@ -89,7 +90,7 @@ def refuse_job(organisation: UUID) -> None:
             raise TooMany(
                 f"This month's {limit:g} {what} are used up ({spent:.1f}). Wait until the month "
                 f"ends (UTC). {ASK}",
-                retry_after=_until_next_month(timezone.now()),
+                retry_after=_until_next_month(),
             )
     refuse_bytes(organisation, 0)
 
@@ -135,16 +136,6 @@ def stored(organisation: UUID) -> int:
         return int(cursor.fetchone()[0])
 
 
-def month_of(moment: datetime) -> datetime:
-    """When its calendar month began, UTC."""
-    utc = moment.astimezone(timezone.get_fixed_timezone(0))
-    return utc.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-def next_month(begin: datetime) -> datetime:
-    return begin.replace(year=begin.year + begin.month // 12, month=begin.month % 12 + 1)
-
-
 def _hours(organisation: UUID, since: datetime) -> dict[str, float]:
     rows = Usage.objects.filter(organisation_id=organisation, begun_at__gte=since)
     sums = rows.aggregate(gpu=Sum(F("seconds") * F("gpus")), all=Sum("seconds"))
@@ -165,5 +156,5 @@ def _alone(organisation: UUID) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
-def _until_next_month(moment: datetime) -> int:
-    return round((next_month(month_of(moment)) - moment).total_seconds())
+def _until_next_month() -> int:
+    return round((next_month(this_month()) - timezone.now()).total_seconds())

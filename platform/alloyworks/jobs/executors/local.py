@@ -29,8 +29,10 @@ from alloyworks.jobs.tokens import token_of
 
 GRACE = 10.0  # seconds between "please stop" and SIGKILL
 KEPT = 3600.0  # seconds that the folder of a finished attempt stays
-_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
-_INHERITED += ("ALLOY_CPU_DTYPE",)  # of alloyengine.loading
+_INHERITED = (
+    *("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES"),
+    "ALLOY_CPU_DTYPE",  # of alloyengine.loading
+)
 
 
 class LocalExecutor:

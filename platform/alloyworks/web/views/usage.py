@@ -9,8 +9,7 @@ from django.views.decorators.http import require_GET
 
 from alloyworks.accounts.principal import principal_of
 from alloyworks.api.pagination import page_of
-from alloyworks.api.usage import begin_of
-from alloyworks.usage import ledger, limits
+from alloyworks.usage import ledger, limits, months
 from alloyworks.usage.limits import Allowance, Used
 from alloyworks.web import day_chart
 from alloyworks.web.requests import cursor_of
@@ -65,12 +64,11 @@ def told(used: Used, may: Allowance) -> list[dict[str, Any]]:
 def _month(text: str) -> datetime:
     """Nonsense is this month."""
     try:
-        begin = datetime.strptime(text, "%Y-%m")
+        return months.named(text)
     except ValueError:
-        return begin_of(None)
-    return begin_of(text) if 2000 <= begin.year < 2100 else begin_of(None)
+        return months.this_month()
 
 
-def _after(begin: datetime) -> datetime | None:
-    following = limits.next_month(begin)
-    return following if following <= begin_of(None) else None
+def _after(month: datetime) -> datetime | None:
+    following = months.next_month(month)
+    return following if following <= months.this_month() else None

@@ -135,8 +135,9 @@ def resolve(host: str) -> list[str]:
     for text in found:
         if not may_reach(text):
             remedy = "Use a server that the whole Internet reaches, or ask the operator."
-            where = host if host == text else f"{host} is at {text}, which"
-            raise _refusal(f"{where} is not a public address.", remedy)
+            # Not the address itself: what names stand for inside is nobody's business.
+            what = "is not a public address" if host == text else "leads to no public address"
+            raise _refusal(f"{host} {what}.", remedy)
     return found
 
 

@@ -182,6 +182,14 @@ def test_a_name_that_is_not_found_first_is_checked_when_it_is(
         send(listener, "late.example")
 
 
+def test_what_a_name_stands_for_inside_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    names(monkeypatch, ["10.20.30.40"])
+
+    with pytest.raises(UrlNotAllowed, match="intern.example leads to no public address") as caught:
+        outbound.resolve("intern.example")
+    assert "10.20.30.40" not in str(caught.value.body())
+
+
 @pytest.mark.parametrize("address", ["169.254.169.254", "fd00:ec2::254", "168.63.129.16"])
 def test_metadata_services_stay_closed_whatever_is_opened(
     address: str, monkeypatch: pytest.MonkeyPatch

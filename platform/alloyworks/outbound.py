@@ -136,7 +136,11 @@ def resolve(host: str) -> list[str]:
         if not may_reach(text):
             remedy = "Use a server that the whole Internet reaches, or ask the operator."
             # Not the address itself: what names stand for inside is nobody's business.
-            what = "is not a public address" if host == text else "leads to no public address"
+            what = (
+                "is not a public address"
+                if host == text
+                else "leads to an address that is not public"
+            )
             raise _refusal(f"{host} {what}.", remedy)
     return found
 

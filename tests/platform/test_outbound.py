@@ -137,7 +137,7 @@ def test_one_bad_address_among_good_ones_closes_the_name(
 ) -> None:
     names(monkeypatch, ["127.0.0.1", "10.0.0.1"])
 
-    with pytest.raises(UrlNotAllowed, match=r"10\.0\.0\.1"):
+    with pytest.raises(UrlNotAllowed, match="leads to an address that is not public"):
         send(listener, "both.example")
     assert listener.connections == 0
 
@@ -185,7 +185,7 @@ def test_a_name_that_is_not_found_first_is_checked_when_it_is(
 def test_what_a_name_stands_for_inside_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     names(monkeypatch, ["10.20.30.40"])
 
-    with pytest.raises(UrlNotAllowed, match="intern.example leads to no public address") as caught:
+    with pytest.raises(UrlNotAllowed, match="leads to an address that is not public") as caught:
         outbound.resolve("intern.example")
     assert "10.20.30.40" not in str(caught.value.body())
 

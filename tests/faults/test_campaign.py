@@ -41,6 +41,14 @@ def finish(accepted: list[Accepted]) -> None:
         time.sleep(0.3)
 
 
+def settled(here: Stage, accepted: list[Accepted]) -> list[str]:
+    """The violations, once processes had time to leave and sweepers to sweep."""
+    deadline = time.monotonic() + 60
+    while (wrong := violations(here, accepted)) and time.monotonic() < deadline:
+        time.sleep(1)
+    return wrong
+
+
 def test_nothing_is_lost_under_all_faults(here: Stage, accepted: list[Accepted]) -> None:
     enemy = Nemesis(here, random.Random(1))
     scenarios.begin(enemy, "mixed")
@@ -53,10 +61,7 @@ def test_nothing_is_lost_under_all_faults(here: Stage, accepted: list[Accepted])
             time.sleep(0.1)
     enemy.rest()
     finish(accepted)
-    deadline = time.monotonic() + 60
-    while (wrong := violations(here, accepted)) and time.monotonic() < deadline:
-        time.sleep(1)
-    assert wrong == []
+    assert settled(here, accepted) == []
     assert sum(figures(accepted, enemy)["faults"].values()) >= 3
 
 
@@ -66,7 +71,7 @@ def test_a_loss_would_be_found(here: Stage, accepted: list[Accepted]) -> None:
     (job,) = merges(here, tenant, random.Random(0))
     accepted.append(job)
     finish([job])
-    assert violations(here, accepted) == []
+    assert settled(here, accepted) == []
     prefix = f"orgs/{tenant.organisation}/jobs/{job.id}/attempts/1/"
     folder = here.running.state_dir / "s3" / "alloyworks" / prefix
     (folder / "config.json").rename(folder / "strange.json")

@@ -148,7 +148,7 @@ class Controller:
             return self._end(runner, give_up(sight.words), runs=True)
         if not waiting.told and waited >= self._tell_after:
             waiting.told = self._platform.waits(runner, sight.code, sight.words)
-        untold = max(_AGAIN, self._tell_after - waited)
+        untold = self._tell_after - waited if waited < self._tell_after else _AGAIN
         again = min(patience - waited, float("inf") if waiting.told else untold)
         if name in self._podless:
             again = min(again, max(_PODLESS, self._tell_after))

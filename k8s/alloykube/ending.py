@@ -27,7 +27,9 @@ _REJECTED = re.compile(r"OutOf\w*|UnexpectedAdmissionError|NodeAffinity|Topology
 def of(job: Manifest | None, pods: Sequence[Manifest], log: str = "") -> Failure:
     """Of an attempt of which nothing runs any more. The pod that failed first says most."""
     if job is None:
-        return _died("Its Kubernetes Job is gone: somebody removed it, or it was finished long ago.")
+        return _died(
+            "Its Kubernetes Job is gone: somebody removed it, or it was finished long ago."
+        )
     failed = sorted(filter(has_failed, pods), key=_finished_at)
     late = condition(job, "Failed") or {}
     if late.get("reason") == "DeadlineExceeded":
@@ -81,7 +83,9 @@ def _of_pod(pod: Manifest, log: str) -> Failure:
         return full
     ended = state_of(pod).get("terminated") or {}
     if ended.get("reason") == "OOMKilled":
-        return _out_of_memory(f"The runner needed more memory than the {_memory(pod)} it was given.")
+        return _out_of_memory(
+            f"The runner needed more memory than the {_memory(pod)} it was given."
+        )
     if disrupted := condition(pod, "DisruptionTarget"):
         words = _DISRUPTIONS.get(disrupted.get("reason", ""), disrupted.get("message", ""))
         return _evicted(words or "Its machine was wanted back.")

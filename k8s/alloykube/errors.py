@@ -1,10 +1,10 @@
 """How the cluster refuses.
 
-    ClusterError
-    ├── Away       nobody answers, or not now; the same may work later
-    ├── Taken      409: the name is in use, or the object has changed meanwhile
-    ├── Gone       410: what was read is too old to go on from
-    └── Refused    rights, credentials, or the object itself; the same will be refused again
+ClusterError
+├── Away       nobody answers, or not now; the same may work later
+├── Taken      409: the name is in use, or the object has changed meanwhile
+├── Gone       410: what was read is too old to go on from
+└── Refused    rights, credentials, or the object itself; the same will be refused again
 """
 
 import json

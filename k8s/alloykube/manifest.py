@@ -63,5 +63,8 @@ def _rules() -> list[Manifest]:
             "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
         },
         {"action": "FailJob", "onExitCodes": on_exit | {"operator": "In", "values": [KILLED]}},
-        {"action": "FailJob", "onExitCodes": on_exit | {"operator": "NotIn", "values": [0, KILLED]}},
+        {
+            "action": "FailJob",
+            "onExitCodes": on_exit | {"operator": "NotIn", "values": [0, KILLED]},
+        },
     ]

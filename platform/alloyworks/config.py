@@ -4,6 +4,7 @@ A wrong value stops the start with a message that names the variable. The embedd
 (`alloy up`) sets them for its child processes; a cluster sets them by the Helm chart.
 """
 
+import json
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
@@ -87,7 +88,9 @@ class Config(BaseSettings):
     kube_scratch_gb: float = Field(20, gt=0)
     kube_shared_memory_gb: float = Field(2, gt=0, description="/dev/shm")
     kube_scratch_class: str = Field("", description="StorageClass; empty: the machine's own disk")
-    kube_wait_hours: float = Field(24, gt=0, description="An attempt may wait so long for a machine")
+    kube_wait_hours: float = Field(
+        24, gt=0, description="An attempt may wait so long for a machine"
+    )
 
     # Of one organisation, unless `alloy limits` says else of it; None: any number.
     limit_running_jobs: int | None = Field(None, ge=0, description="Jobs that run at once")
@@ -126,10 +129,11 @@ class Config(BaseSettings):
 
     @field_validator("kube_node_selector", "kube_tolerations", mode="before")
     @classmethod
-    def _left_empty(cls, text: Any, info: ValidationInfo) -> Any:
-        """As charts pass on what nobody has set."""
-        nothing = "{}" if info.field_name == "kube_node_selector" else "[]"
-        return nothing if text == "" else text
+    def _left_empty(cls, given: Any, info: ValidationInfo) -> str:
+        """As charts pass on what nobody has set; the defaults are validated, too."""
+        if given == "":
+            return "{}" if info.field_name == "kube_node_selector" else "[]"
+        return given if isinstance(given, str) else json.dumps(given)
 
     @field_validator("webhook_ports", "webhook_networks")
     @classmethod

@@ -29,9 +29,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def platform(
-    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[stack.Running]:
+def platform(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.Running]:
     """With a base model, and a controller."""
     folder = tmp_path_factory.mktemp("platform")
     settings = {

@@ -17,9 +17,7 @@ DEPLOYMENT = "0123456789abcdef"
 RUNNER = Runner(
     UUID("11111111-1111-4111-8111-111111111111"), UUID("22222222-2222-4222-8222-222222222222"), 1
 )
-NEEDS = Needs(
-    seconds=7200, cpus=4, memory=10 * GIB, scratch=20 * GIB, shared_memory=2 * GIB
-)
+NEEDS = Needs(seconds=7200, cpus=4, memory=10 * GIB, scratch=20 * GIB, shared_memory=2 * GIB)
 SETTINGS = Cluster(
     namespace=NAMESPACE, deployment=DEPLOYMENT, image_cpu="registry.example/engine-cpu:1"
 )

@@ -92,7 +92,7 @@ def test_a_wrong_object_is_refused_and_says_where(api: Api) -> None:
 def test_a_namespace_that_is_not_there_is_named(cluster: Cluster) -> None:
     stranger = Api.connect("elsewhere", cluster.kubeconfig)
 
-    with pytest.raises(Refused, match='"elsewhere".*ALLOY_KUBE_NAMESPACE') as caught:
+    with pytest.raises(Refused, match=r'"elsewhere".*ALLOY_KUBE_NAMESPACE') as caught:
         stranger.create("jobs", JOB)
     assert not caught.value.of_the_object
 

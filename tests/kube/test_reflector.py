@@ -50,9 +50,7 @@ def make(cluster: Cluster, number: int) -> str:
     return str(cluster.store.create("jobs", job)["metadata"]["name"])
 
 
-def test_what_is_there_and_what_comes_and_goes_is_known(
-    watched: Watched, cluster: Cluster
-) -> None:
+def test_what_is_there_and_what_comes_and_goes_is_known(watched: Watched, cluster: Cluster) -> None:
     first = make(cluster, 1)
     watched.start()
     assert watched.names() == {first}

@@ -52,7 +52,7 @@ def test_a_wrong_value_stops_the_start_with_its_name(
 
 
 def test_a_cluster_needs_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SystemExit, match="ALLOY_KUBE_IMAGE_CPU: .*which image"):
+    with pytest.raises(SystemExit, match=r"ALLOY_KUBE_IMAGE_CPU: .*which image"):
         loaded(monkeypatch, executor="kubernetes")
 
     found = loaded(monkeypatch, executor="kubernetes", kube_image_cpu="engine:1")

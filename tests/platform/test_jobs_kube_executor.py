@@ -184,7 +184,7 @@ def test_a_refusal_of_the_object_ends_the_attempt_and_one_of_the_rights_does_not
 
     forbidden = 'jobs.batch is forbidden: User "x" cannot create resource "jobs"'
     cluster.script.add(Fault("create", "jobs", status=403, message=forbidden))
-    with pytest.raises(Refused, match="docs/kubernetes.md"):
+    with pytest.raises(Refused, match=r"docs/kubernetes.md"):
         executor.launch(attempt)
 
 

@@ -52,7 +52,9 @@ def _ours(code: str, title: str, remedy: str, lost_worker: bool = False) -> Outc
 
 _AGAIN = "Nothing needs to be changed: retry the job."
 _TELL_US = "Retry the job; if it ends the same way, show the operator its log."
-_TELL_OPERATOR = "Nothing of yours is wrong: show the operator these words, and retry the job later."
+_TELL_OPERATOR = (
+    "Nothing of yours is wrong: show the operator these words, and retry the job later."
+)
 _MODEL = "Choose another model, or import it again from a complete, clean source."
 _ADAPTER = "Export the adapter again, or choose another."
 _DATASET = "Correct the dataset, upload it as a new one, and submit the job with it."

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from threading import Lock
 
 
-
 @dataclass
 class Fault:
     """Of the next `times` requests of this verb and kind ("": any)."""

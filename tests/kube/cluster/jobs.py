@@ -23,6 +23,7 @@ class JobController:
         self._pods: dict[str, dict[str, Object]] = defaultdict(dict)
         self._lost: dict[str, str] = {}  # Job -> one of its pods that vanished
         self._begun: dict[str, float] = {}
+        self._made: dict[str, set[int]] = defaultdict(set)  # indexes that have a pod
         self._numbers = itertools.count(1)
         self.makes_pods = True  # False: as when a quota is used up, or its pods are forbidden
 
@@ -43,7 +44,9 @@ class JobController:
             if job is None or is_over(job):
                 self._begun.pop(name, None)
             elif time.monotonic() - begun > job["spec"]["activeDeadlineSeconds"]:
-                self._fail(name, "DeadlineExceeded", "Job was active longer than specified deadline")
+                self._fail(
+                    name, "DeadlineExceeded", "Job was active longer than specified deadline"
+                )
 
     def _hear_pod(self, name: str, change: Change) -> None:
         pod = change.found
@@ -58,8 +61,8 @@ class JobController:
             return
         spec, pods = job["spec"], list(self._pods[name].values())
         if spec.get("suspend"):
-            self._lost.pop(name, None)
-            self._begun.pop(name, None)
+            for known in (self._lost, self._begun, self._made):
+                known.pop(name, None)
             return self._remove(pods)
         self._begun.setdefault(name, time.monotonic())
         if failed := next((p for p in pods if p["status"]["phase"] == "Failed"), None):
@@ -70,7 +73,9 @@ class JobController:
         done = sum(pod["status"]["phase"] == "Succeeded" for pod in pods)
         if done >= spec["completions"]:
             return self._condition(name, "Complete", "CompletionsReached", "")
-        for index in range(len(pods), spec["completions"] if self.makes_pods else 0):
+        missing = set(range(spec["completions"] if self.makes_pods else 0)) - self._made[name]
+        for index in sorted(missing):
+            self._made[name].add(index)
             self.store.create("pods", self._pod(job, index))
         return None
 
@@ -138,7 +143,10 @@ def _verdict(job: Object, pod: Object) -> tuple[str, str]:
     name = pod["metadata"]["name"]
     for index, rule in enumerate(job["spec"].get("podFailurePolicy", {}).get("rules", [])):
         if (said := _met(rule, pod)) and rule["action"] == "FailJob":
-            return "PodFailurePolicy", f"{said} for pod {name} matching FailJob rule at index {index}"
+            return (
+                "PodFailurePolicy",
+                f"{said} for pod {name} matching FailJob rule at index {index}",
+            )
     return "BackoffLimitExceeded", "Job has reached the specified backoff limit"
 
 

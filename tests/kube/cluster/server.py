@@ -106,13 +106,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, verb: str, path: str, words: dict[str, str], body: Object) -> None:
         kind, name, what = self._place(path)
-        verb = ("watch" if "watch" in words else "get" if name else "list") if verb == "get" else verb
+        verb = (
+            ("watch" if "watch" in words else "get" if name else "list") if verb == "get" else verb
+        )
         asked = f"{kind}/{what}" if what else kind
         fault = self.api.script.next(verb, asked)
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             return self._fail(401, "Unauthorized")
         if (verb, asked) not in RIGHTS:
-            return self._fail(403, f'{asked} is forbidden: User "x" cannot {verb} resource "{asked}"')
+            return self._fail(
+                403, f'{asked} is forbidden: User "x" cannot {verb} resource "{asked}"'
+            )
         if fault and fault.slow:
             time.sleep(fault.slow)
         if fault and fault.status:

@@ -61,9 +61,9 @@ class Cluster:
         told = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
         set_status(self.store, pod, "Pending", {}, conditions=[told | {"message": message}])
 
-    def failed(self, pod: str, code: int = 1, reason: str = "Error", **status: object) -> None:
+    def failed(self, pod: str, code: int = 1, how: str = "Error", **status: object) -> None:
         """The container has ended with this code; `status` is the pod's own, such as its reason."""
-        ended = {"exitCode": code, "reason": reason, "finishedAt": now()}
+        ended = {"exitCode": code, "reason": how, "finishedAt": now()}
         set_status(self.store, pod, "Failed", {"terminated": ended}, **status)
 
     def disrupted(self, pod: str, reason: str, code: int = 143) -> None:
@@ -118,5 +118,3 @@ def _kubeconfig(url: str) -> Object:
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
         "current-context": name,
     }
-
-

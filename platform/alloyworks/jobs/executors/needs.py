@@ -53,7 +53,9 @@ def refuse_spread(job: Job) -> None:
     spec = job_spec.validate_python(job.spec)
     if isinstance(spec, TrainSpec) and spec.resources.processes > 1:
         wanted = spec.resources.processes
-        message = f"resources: gpus × nodes is {wanted}, and a job has one process on this platform."
+        message = (
+            f"resources: gpus × nodes is {wanted}, and a job has one process on this platform."
+        )
         remedy = "Use one GPU on one node, or alloy train on machines of your own."
         raise NotLaunched(
             Failure(code="resources_processes", fault="user", message=message, remedy=remedy)

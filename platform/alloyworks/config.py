@@ -86,7 +86,7 @@ class Config(BaseSettings):
     kube_cpus: float = Field(4, gt=0, description="Of each runner, at least; so the four below")
     kube_memory_gb: float = Field(8, gt=0)
     kube_scratch_gb: float = Field(20, gt=0)
-    kube_shared_memory_gb: float = Field(2, gt=0, description="/dev/shm")
+    kube_shared_memory_gb: float = Field(2, gt=0, description="/dev/shm")  # noqa: S108  # in the pod
     kube_scratch_class: str = Field("", description="StorageClass; empty: the machine's own disk")
     kube_wait_hours: float = Field(
         24, gt=0, description="An attempt may wait so long for a machine"

@@ -20,10 +20,10 @@ def main() -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: over.set())
     cluster = Cluster(folder, plan="run")
-    print(cluster.kubeconfig, flush=True)
+    print(cluster.kubeconfig, flush=True)  # noqa: T201  # a command
     over.wait()
     cluster.stop()
-    print(dict(cluster.script.calls))
+    print(dict(cluster.script.calls))  # noqa: T201
 
 
 if __name__ == "__main__":

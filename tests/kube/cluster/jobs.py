@@ -58,7 +58,7 @@ class JobController:
     def _sync(self, name: str) -> None:
         job = self._job(name)
         if job is None or is_over(job):
-            return
+            return None
         spec, pods = job["spec"], list(self._pods[name].values())
         if spec.get("suspend"):
             for known in (self._lost, self._begun, self._made):

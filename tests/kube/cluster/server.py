@@ -137,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if namespace != self.api.namespace:
                     raise Missing(f'namespaces "{namespace}" not found')
                 if kind in kinds:
-                    return kind, *(rest + ["", ""])[:2]
+                    return kind, *[*rest, "", ""][:2]
         raise Missing("the server could not find the requested resource")
 
     def _do(

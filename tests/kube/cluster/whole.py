@@ -95,7 +95,7 @@ class Cluster:
         version = self.store.version
         while not self._over.is_set():
             with self.store.changed:
-                self.store.changed.wait_for(lambda: self.store.version > version, _TICK)
+                self.store.changed.wait_for(lambda seen=version: self.store.version > seen, _TICK)
                 try:
                     news, version = self.store.after(version)
                 except TooOld:  # a test had the history forgotten

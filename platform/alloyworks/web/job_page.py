@@ -32,6 +32,7 @@ ROLES = {
     "teacher": "Teacher",
     "replay": "Replay",
     "forgetting": "General set",
+    "report": "Report",
     "dataset": "Dataset",
 }
 

@@ -34,8 +34,29 @@ class Target(Protocol):
     def put(self, name: str, start: int, raw: Any) -> None: ...
 
 
+class Measures(Protocol):
+    """Where what a method measures of a tensor comes from."""
+
+    def of(self, step: Step, measure: Callable[[], Any]) -> Any: ...
+
+
+class _Anew:
+    """Everything is measured when it is asked for."""
+
+    def of(self, step: Step, measure: Callable[[], Any]) -> Any:
+        return measure()
+
+
+ANEW = _Anew()
+
+
 def execute(
-    steps: Sequence[Step], target: Target, backend: Backend, report: Reporter, threads: int = 0
+    steps: Sequence[Step],
+    target: Target,
+    backend: Backend,
+    report: Reporter,
+    threads: int = 0,
+    measures: Measures = ANEW,
 ) -> None:
     """Makes every step's tensor. Raises InputError for numbers that are not finite, Stopped."""
     threads = threads or len(os.sched_getaffinity(0))
@@ -46,7 +67,7 @@ def execute(
         closing.callback(stop.set)  # the first thing on the way out: then both pools empty quickly
         for number, step in enumerate(steps):
             passes = _Passes(number, step, backend, workers, stop)
-            drivers.submit(_drive, passes, target).add_done_callback(done.put)
+            drivers.submit(_drive, passes, target, measures).add_done_callback(done.put)
         _watch(done, len(steps), sum(step.numel for step in steps), report)
 
 
@@ -63,14 +84,15 @@ def _watch(done: "SimpleQueue[Future[int]]", steps: int, total: int, report: Rep
             report.progress("Merging", made, total)
 
 
-def _drive(tensors: "_Passes", target: Target) -> int:
+def _drive(tensors: "_Passes", target: Target, measures: Measures) -> int:
     """Makes one tensor; the number of its elements."""
     step, backend = tensors.step, tensors.backend
     if step.method is None:
         tensors.copy(target)
         return step.numel
-    method, settings = step.method, step.settings
-    measured = method.measure(tensors, settings) if method.measure else None
+    method, settings, measured = step.method, step.settings, None
+    if method.measure:
+        measured = measures.of(step, partial(method.measure, tensors, settings))
     weights = method.weights(settings, measured) if method.weights else None
     if weights and tensors.blend(weights, target):
         return step.numel

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from alloyengine.spec.base import Reference, Spec
 from alloyengine.spec.evaluate import Metric
+from alloyengine.spec.merge import Recipe
 
 
 class SpecialToken(Spec):
@@ -102,4 +103,24 @@ class EvaluateResult(Spec):
     scores: list[Score]
 
 
-JobResult = Annotated[TrainResult | MergeResult | EvaluateResult, Field(discriminator="kind")]
+RESULT, START = "result", "start"
+"""What scores of an evolution call the model that it made, and where it began."""
+
+
+class EvolveResult(Spec):
+    """Scores are on the questions of the report, which the search has not seen."""
+
+    kind: Literal["evolve"] = "evolve"
+    facts: ModelFacts
+    recipe: Recipe = Field(description="Of the winner")
+    evaluations: int = Field(description="Candidates, the start among them")
+    generations: int
+    score: float = Field(description="Of the winner in the search")
+    scores: list[Score] = Field(
+        description="Of the winner (`result`), the recipe it began with (`start`) and its parents"
+    )
+
+
+JobResult = Annotated[
+    TrainResult | MergeResult | EvaluateResult | EvolveResult, Field(discriminator="kind")
+]

@@ -108,7 +108,8 @@ def test_each_file_is_read_once(
     with maker(recipe(), models, tmp_path / "start", Silent()) as made:
         for weight in (0.1, 0.2, 0.3):
             made.make(recipe(weight=weight), Silent())
-    assert sorted(path for path, _, _ in read) == sorted(three_llamas.values())
+    ours = sorted(path for path, _, _ in read if path in three_llamas.values())
+    assert ours == sorted(three_llamas.values())
 
 
 def test_models_too_large_to_be_held_are_read_anew(three_llamas: dict[str, Path], tmp_path: Path):

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from alloyengine.checkpoint import TensorInfo
 from alloyengine.errors import InputError
 from alloyengine.evaluate.models import Loaded, load
 from alloyengine.evolve.resident import Resident
@@ -21,8 +22,6 @@ from alloyengine.merge.steps import Step
 from alloyengine.report import Reporter, Silent
 from alloyengine.spec.merge import MergeSpec, Recipe
 
-_OFTEN = 100  # candidates: compiled loops are worth their start
-
 
 class Maker:
     """One search's models, opened, and the model that candidates are made in.
@@ -36,8 +35,8 @@ class Maker:
         self._plan, self._members = plan, members
         self._target = Resident(loaded.model, plan.layout)
         self._backend = backend("cuda" if loaded.device == "cuda" else "cpu")
-        read = sum(step.numel * len(step.sources) for step in plan.steps)
-        self._backend.prepare(read * _OFTEN)
+        # As for the merge that writes the winner: the same loops give the same numbers.
+        self._backend.prepare(sum(step.numel * len(step.sources) for step in plan.steps))
         self._measured = Measured()
         self._made: dict[str, Any] = {}  # by tensor: what the model has now
 
@@ -47,9 +46,9 @@ class Maker:
             steps = self._plan.again(recipe, self._members)
         except InputError:
             return False
-        layout = self._plan.layout
-        shapes = {step.tensor: step.shape for step in steps}
-        return shapes == {name: info.shape for name, info in layout.items()}
+        return {step.tensor: TensorInfo(step.shape, step.dtype) for step in steps} == (
+            self._plan.layout
+        )
 
     def make(self, recipe: Recipe, report: Reporter) -> float:
         """The seconds it took. Raises InputError, Stopped: then the model is nothing whole."""

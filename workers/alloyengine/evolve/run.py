@@ -20,7 +20,7 @@ from alloyengine.spec.merge import MergeSpec
 from alloyengine.spec.result import EvolveResult
 from alloyengine.spec.space import size
 from alloyengine.train.deliver import draft
-from alloyengine.train.foresee import Room
+from alloyengine.train.foresee import free_memory
 from alloyengine.train.machine import use_all_cores
 
 # What may be another when a search goes on.
@@ -42,7 +42,7 @@ def run(
     use_all_cores()
     goals = read_goals(spec, inputs, report)
     named = {ref.reference for ref in spec.inputs() if ref.kind == "model"}
-    models = held({name: inputs[name] for name in named}, Room.now().free, report)
+    models = held({name: inputs[name] for name in named}, free_memory(), report)
     out.parent.mkdir(parents=True, exist_ok=True)
     with maker(spec.recipe, models, out.with_name(f"{out.name}.start"), report) as made:
         history = History.open(checkpoints, _identity(spec, digest_of(goals)))

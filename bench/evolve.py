@@ -30,6 +30,7 @@ from alloyengine.evolve.history import Candidate, History
 from alloyengine.evolve.maker import Maker, maker
 from alloyengine.evolve.scoring import marks_of
 from alloyengine.evolve.search import Search
+from alloyengine.evolve.trial import Trials
 from alloyengine.merge.recipe import parse
 from alloyengine.report import Silent
 from alloyengine.spec.evolve import EvolveSpec
@@ -133,10 +134,10 @@ class Bench:
         spec = self.spec(SEARCHED, seed=seed, budget={"evaluations": evaluations})
         goals = self._goals(spec)
         with self._maker(spec) as made, ConsoleReporter() as report:
-            search = Search(spec, made, goals, History.open(None, ""), report)
+            trials = Trials(spec, made, goals, report)
+            search = Search(trials, History.open(None, ""))
             search.run()
-            finish = Finish(spec, made, goals, report)
-            winner = finish.winner(search)
+            winner = Finish(trials).winner(search)
             found = self._reported(made, winner.recipe, goals, spec)
         grid = self._best_of_grid(goals, spec)
         best = max(grid, key=lambda name: grid[name])
@@ -169,7 +170,7 @@ class Bench:
         spec = self.spec(SEARCHED, racing=racing, budget={"evaluations": evaluations})
         with self._maker(spec) as made, ConsoleReporter() as report:
             history = History.open(None, "")
-            Search(spec, made, self._goals(spec), history, report).run()
+            Search(Trials(spec, made, self._goals(spec), report), history).run()
         return history.candidates
 
     def _peers(self, candidates: Sequence[Candidate]) -> float:

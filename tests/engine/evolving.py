@@ -13,6 +13,7 @@ from alloyengine.evolve import scoring
 from alloyengine.evolve.goals import Questions
 from alloyengine.evolve.history import History
 from alloyengine.evolve.search import Search
+from alloyengine.evolve.trial import Trials
 from alloyengine.report import Reporter, Silent
 from alloyengine.spec.evolve import EvolveSpec
 from alloyengine.spec.merge import Recipe
@@ -114,11 +115,11 @@ def searched(
 ) -> tuple[Search, History, str]:
     """A whole search, and why it ended."""
     history = History.open(folder, "this search")
-    search = Search(
+    trials = Trials(
         spec,
         player,  # type: ignore[arg-type]
         questions_of(spec, count),
-        history,
         report or Recording(),
     )
+    search = Search(trials, history)
     return search, history, search.run()

@@ -1,11 +1,12 @@
 """Evolutionary merging: the numbers of a recipe are searched by CMA-ES, candidates never touch the disk.
 
 run.py        from folders to a folder
-search.py     generation after generation: ask, score, tell
-strategy.py   CMA-ES in a box; front.py: what is better when there are several objectives
 goals.py      the questions: those of the search, and others for the report
-scoring.py    a candidate's answers, cut short by race.py when it is hopeless
-maker.py      candidates, made in the resident model's own memory (resident.py) from held.py
+search.py     generation after generation: ask, score, tell; finish.py: the winner and the report
+strategy.py   CMA-ES in a box
+selection.py  which candidates are better; front.py: when there are several objectives
+trial.py      one candidate, made (maker.py) and asked (scoring.py), if it is not given up (race.py)
+maker.py      merges into the resident model's own memory (resident.py), from models in memory (held.py)
 history.py    every candidate, so that an interrupted search goes on exactly
 genome.py     the peer's YAML
 card.py       the winner's card and picture

@@ -1,63 +1,54 @@
 """After the search: the best answer everything, the winner is reported on questions it has not seen."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alloyengine.errors import Stopped
 from alloyengine.evaluate.score import score
 from alloyengine.evolve.goals import Questions
 from alloyengine.evolve.history import Candidate
-from alloyengine.evolve.maker import Maker
-from alloyengine.evolve.scoring import marks_of
 from alloyengine.evolve.search import Search
-from alloyengine.report import Reporter
-from alloyengine.spec.evolve import EvolveSpec
+from alloyengine.evolve.selection import mean
+from alloyengine.evolve.trial import Trials
 from alloyengine.spec.merge import Recipe, RecipeModel
 from alloyengine.spec.result import RESULT, START, Score
 
 
 @dataclass(frozen=True)
 class Finish:
-    spec: EvolveSpec
-    maker: Maker
-    goals: Sequence[Questions]
-    report: Reporter
+    trials: Trials
 
     def winner(self, search: Search) -> Candidate:
         """The best of the finalists by all questions of the search, not by the sample alone."""
-        finalists = search.best[: self.spec.finalists]
-        sampled = any(len(goal.sample) < len(goal.search) for goal in self.goals)
+        trials, report = self.trials, self.trials.report
+        finalists = search.best[: trials.spec.finalists]
+        sampled = any(len(goal.sample) < len(goal.search) for goal in trials.goals)
         if len(finalists) == 1 or not sampled:
             return finalists[0]
-        found = []
+        found, asked = list[float](), [(goal, goal.search) for goal in trials.goals]
         for number, candidate in enumerate(finalists):
-            self.report.progress("Finals", number, len(finalists))
-            worths = self._worths(candidate.recipe)
-            found.append(search.mean(worths))
+            report.progress("Finals", number, len(finalists))
+            found.append(mean(trials.spec, trials.of_recipe(candidate.recipe, asked)))
             said = f"Candidate {candidate.number} on all questions: {found[-1]:.4f}"
-            self.report.log(f"{said} ({candidate.score:.4f} on the sample)")
+            report.log(f"{said} ({candidate.score:.4f} on the sample)")
         return finalists[found.index(max(found))]
 
     def scores(self, winner: Candidate) -> list[Score]:
-        """On the questions of the report."""
+        """On the questions of the report: the winner's, the start's and the parents'."""
+        trials, report = self.trials, self.trials.report
         found, recipes = list[Score](), list(self._reported(winner))
         for number, (name, recipe) in enumerate(recipes):
-            self.report.progress("Reporting", number, len(recipes))
-            self.maker.make(recipe, self.report)
-            for goal in self.goals:
+            report.progress("Reporting", number, len(recipes))
+            trials.maker.make(recipe, report)
+            for goal in trials.goals:
                 found.append(self._score(name, goal))
                 told = found[-1]
-                self.report.log(f"{name} on {told.dataset}: {told.metric} {told.value:.4g}")
+                report.log(f"{name} on {told.dataset}: {told.metric} {told.value:.4g}")
         return found
 
-    def _worths(self, recipe: Recipe) -> tuple[float, ...]:
-        self.maker.make(recipe, self.report)
-        asked = [(goal, goal.search) for goal in self.goals]
-        return marks_of(self.maker.loaded, asked, self.spec.batch_size, self._advance).worths
-
     def _score(self, name: str, questions: Questions) -> Score:
-        goal, rows = questions.goal, list(questions.report)
-        figure, _ = score(self.maker.loaded, goal, rows, self.spec.batch_size, self._advance)
+        trials, goal, rows = self.trials, questions.goal, list(questions.report)
+        loaded, size = trials.maker.loaded, trials.spec.batch_size
+        figure, _ = score(loaded, goal, rows, size, trials.advance)
         return Score(
             model=name,
             dataset=goal.report or goal.dataset,
@@ -68,17 +59,14 @@ class Finish:
         )
 
     def _reported(self, winner: Candidate) -> Iterator[tuple[str, Recipe]]:
+        start = self.trials.spec.recipe
         yield RESULT, winner.recipe
-        if winner.recipe != self.spec.recipe:
-            yield START, self.spec.recipe
-        for reference in dict.fromkeys(name for _, name in self.spec.recipe.references()):
-            alone = alone_of(self.spec.recipe, reference)
-            if self.maker.fits(alone):
+        if winner.recipe != start:
+            yield START, start
+        for reference in dict.fromkeys(name for _, name in start.references()):
+            alone = alone_of(start, reference)
+            if self.trials.maker.fits(alone):
                 yield reference, alone
-
-    def _advance(self, _: int) -> None:
-        if self.report.stopping():
-            raise Stopped("stopped", "The search was stopped.")
 
 
 def alone_of(recipe: Recipe, reference: str) -> Recipe:

@@ -13,6 +13,7 @@ from alloyengine.evolve.held import held
 from alloyengine.evolve.history import NAME, History
 from alloyengine.evolve.maker import maker
 from alloyengine.evolve.search import Search
+from alloyengine.evolve.trial import Trials
 from alloyengine.merge.run import run as merge
 from alloyengine.report import Reporter
 from alloyengine.spec.evolve import EvolveSpec
@@ -48,10 +49,11 @@ def run(
         history = History.open(checkpoints, _identity(spec, digest_of(goals)))
         if history.resumed:
             report.log(f"Goes on after {history.resumed} candidates that are scored already.")
-        search = Search(spec, made, goals, history, report)
+        trials = Trials(spec, made, goals, report)
+        search = Search(trials, history)
         report.log(f"{size(spec.search)} dimensions. {_asked(goals)}")
         report.log(f"The search has ended: {search.run()}.")
-        finish = Finish(spec, made, goals, report)
+        finish = Finish(trials)
         winner = finish.winner(search)
         scores = finish.scores(winner)
     with draft(out) as folder:

@@ -172,6 +172,27 @@ def test_task_vectors_are_measured_once_for_all_weights(
         assert measured > before
 
 
+def test_the_angles_between_models_are_measured_once(
+    three_llamas: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from alloyengine.merge import gram
+
+    measured = 0
+    measure = gram._gram
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal measured
+        measured += 1
+        return measure(*arguments)
+
+    monkeypatch.setattr(gram, "_gram", counted)
+    with maker(recipe("slerp"), three_llamas, tmp_path / "start", Silent()) as made:
+        made.make(recipe("slerp", t=0.1), Silent())
+        before = measured
+        made.make(recipe("slerp", t=0.7), Silent())
+        assert measured == before > 0
+
+
 def test_a_candidate_that_fails_leaves_nothing_behind(
     three_llamas: dict[str, Path], tmp_path: Path
 ):

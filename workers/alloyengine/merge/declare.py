@@ -58,6 +58,12 @@ class Tensors(Protocol):
         """As `each`, of a part of a large tensor: some rows here and there, always the same."""
         ...
 
+    def once(self, what: str, find: Callable[[], T]) -> T:
+        """What `find` finds of these tensors alone, whatever the settings. Where a merge is made again
+        with other numbers, it may be what was found before; so nobody writes to it.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -35,9 +35,15 @@ class Target(Protocol):
 
 
 class Measures(Protocol):
-    """Where what a method measures of a tensor comes from."""
+    """Where what is measured of a tensor comes from."""
 
-    def of(self, step: Step, measure: Callable[[], Any]) -> Any: ...
+    def of(self, step: Step, measure: Callable[[], Any]) -> Any:
+        """All that the step's method measures."""
+        ...
+
+    def once(self, step: Step, what: str, find: Callable[[], T]) -> T:
+        """A part of it, which depends on the tensors alone."""
+        ...
 
 
 class _Anew:
@@ -45,6 +51,9 @@ class _Anew:
 
     def of(self, step: Step, measure: Callable[[], Any]) -> Any:
         return measure()
+
+    def once(self, step: Step, what: str, find: Callable[[], T]) -> T:
+        return find()
 
 
 ANEW = _Anew()
@@ -66,8 +75,8 @@ def execute(
         drivers = closing.enter_context(ThreadPoolExecutor(threads + 1, "tensor"))
         closing.callback(stop.set)  # the first thing on the way out: then both pools empty quickly
         for number, step in enumerate(steps):
-            passes = _Passes(number, step, backend, workers, stop)
-            drivers.submit(_drive, passes, target, measures).add_done_callback(done.put)
+            passes = _Passes(number, step, backend, workers, stop, measures)
+            drivers.submit(_drive, passes, target).add_done_callback(done.put)
         _watch(done, len(steps), sum(step.numel for step in steps), report)
 
 
@@ -84,7 +93,7 @@ def _watch(done: "SimpleQueue[Future[int]]", steps: int, total: int, report: Rep
             report.progress("Merging", made, total)
 
 
-def _drive(tensors: "_Passes", target: Target, measures: Measures) -> int:
+def _drive(tensors: "_Passes", target: Target) -> int:
     """Makes one tensor; the number of its elements."""
     step, backend = tensors.step, tensors.backend
     if step.method is None:
@@ -92,7 +101,7 @@ def _drive(tensors: "_Passes", target: Target, measures: Measures) -> int:
         return step.numel
     method, settings, measured = step.method, step.settings, None
     if method.measure:
-        measured = measures.of(step, partial(method.measure, tensors, settings))
+        measured = tensors.measures.of(step, partial(method.measure, tensors, settings))
     weights = method.weights(settings, measured) if method.weights else None
     if weights and tensors.blend(weights, target):
         return step.numel
@@ -125,6 +134,7 @@ class _Passes:
     backend: Backend
     workers: Workers
     stop: Event
+    measures: Measures
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -135,6 +145,9 @@ class _Passes:
 
     def sample(self, look: Callable[[Block], T]) -> list[T]:
         return [found for chunk in self._map(partial(self._look_into, look)) for found in chunk]
+
+    def once(self, what: str, find: Callable[[], T]) -> T:
+        return self.measures.once(self.step, what, find)
 
     def bfloats(self, look: Callable[[Any, int, Any], T]) -> list[T] | None:
         stored = [source for source in self.step.sources if isinstance(source, Stored)]

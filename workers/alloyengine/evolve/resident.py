@@ -1,13 +1,14 @@
 """The model that every candidate becomes in turn: merges write into its own memory."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import torch
 
 from alloyengine.checkpoint import TensorInfo
-from alloyengine.checkpoint.dtypes import raw_dtype, torch_dtype
+from alloyengine.checkpoint.dtypes import code_of, torch_dtype
 from alloyengine.errors import InputError
 from alloyengine.merge.arrays import decode
 
@@ -23,30 +24,34 @@ class Resident:
         weights = model.state_dict()
         _check(weights, layout)
         self._codes = {name: info.dtype for name, info in layout.items()}
-        self._places = {name: _place(weights[name]) for name in layout}
+        self._places = {name: _Place.of(weights[name]) for name in layout}
 
     def put(self, name: str, start: int, raw: np.ndarray) -> None:
         """Numbers of the file's type, from the `start`-th of the flattened tensor on."""
         code, place, flat = self._codes[name], self._places[name], raw.reshape(-1)
-        here = place[start : start + flat.size]
-        if isinstance(here, torch.Tensor):
-            here.copy_(torch.from_numpy(flat.view("u1").copy()).view(torch_dtype(code)))
-        elif here.dtype == raw_dtype(code):
-            here[:] = flat
+        here = slice(start, start + flat.size)
+        if place.memory is None or (code != place.code and place.code != "F32"):
+            numbers = torch.from_numpy(flat.view("u1").copy()).view(torch_dtype(code))
+            place.weight[here].copy_(numbers)
         else:
-            here[:] = decode(flat, code)
+            place.memory[here] = flat if code == place.code else decode(flat, code)
 
 
-def _place(weight: torch.Tensor) -> Any:
-    """The flattened memory of a weight: of numpy where it can be and floats are alike, which takes
-    no time to begin with.
-    """
-    flat = weight.detach().view(-1)
-    if flat.device.type != "cpu":
-        return flat
-    if flat.dtype is torch.bfloat16:
-        return flat.view(torch.uint16).numpy()
-    return flat.numpy() if flat.dtype in (torch.float32, torch.float16) else flat
+@dataclass(frozen=True)
+class _Place:
+    """A flattened weight; its memory for numpy, which is quicker with small pieces, where that can be."""
+
+    weight: torch.Tensor
+    code: str
+    memory: np.ndarray | None
+
+    @classmethod
+    def of(cls, weight: torch.Tensor) -> Self:
+        flat, code = weight.detach().view(-1), code_of(weight.dtype)
+        if flat.device.type != "cpu" or code not in ("F32", "F16", "BF16"):
+            return cls(flat, code, None)
+        known = flat.view(torch.uint16) if code == "BF16" else flat
+        return cls(flat, code, known.numpy())
 
 
 def _check(weights: Mapping[str, Any], layout: Mapping[str, TensorInfo]) -> None:
@@ -59,4 +64,3 @@ def _check(weights: Mapping[str, Any], layout: Mapping[str, TensorInfo]) -> None
                 "otherwise than it is used.",
                 "Merge candidates with alloy merge, and compare them with alloy evaluate.",
             )
-

@@ -85,8 +85,8 @@ def _samples(tensors: Tensors, score: Score, numbers: Sequence[int]) -> dict[int
 
 
 def _thinned(sample: np.ndarray) -> np.ndarray:
-    """By an odd step, which visits all columns."""
-    return sample[:: max(1, len(sample) // _SAMPLE) | 1]
+    """By an odd step, which visits all columns. In memory of its own: it may be kept."""
+    return sample[:: max(1, len(sample) // _SAMPLE) | 1].copy()
 
 
 @dataclass(frozen=True)

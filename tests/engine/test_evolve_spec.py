@@ -111,6 +111,12 @@ def test_what_can_not_be_searched_is_refused(changes: dict[str, Any], words: str
     assert words in faults(**changes)
 
 
+def test_more_numbers_than_can_be_searched_are_refused():
+    place = {"low": 0, "high": 1, "points": 64}
+    models = [{"model": f"m{n}", "parameters": {"weight": place}} for n in range(16)]
+    assert "1024 numbers are too many" in faults(recipe=RECIPE | {"models": models})
+
+
 def test_a_number_has_one_range():
     place = {"at": ["models", 0, "parameters", "weight"], "low": 0, "high": 1}
     assert "models.0.parameters.weight has two ranges" in faults(search=[place])

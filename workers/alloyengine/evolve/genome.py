@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
 from alloyengine.errors import InputError
 from alloyengine.spec.base import Reference, Spec
@@ -19,6 +19,8 @@ NORMALISED = ("linear", "ties", "dare_ties")
 THINNED = ("ties", "dare_ties")
 BASED = ("task_arithmetic", "ties", "dare_ties")
 _DENSITY = 0.9  # to begin with
+Layers = Callable[[str], int]
+"""How many a model has."""
 
 
 class Genome(Spec):
@@ -53,13 +55,9 @@ class PeerSearch(Spec):
 
     @field_validator("tasks", mode="before")
     @classmethod
-    def names_alone(cls, value: Any, _: ValidationInfo) -> Any:
+    def names_alone(cls, value: Any) -> Any:
         listed = value if isinstance(value, list) else [value]
         return [{"name": item} if isinstance(item, str) else item for item in listed]
-
-
-Layers = Callable[[str], int]
-"""How many a model has."""
 
 
 def search_of(peer: PeerSearch, layers: Layers, metrics: tuple[str, ...]) -> dict[str, Any]:

@@ -15,9 +15,11 @@ from alloyengine.spec.doctor.parameters import check_parameters
 from alloyengine.spec.merge import Recipe
 
 Point = Sequence[float]
+Place = tuple[str | int, ...]
+
 _PLACES = ("models", "slices", "sources", "modules")  # what may hold parameters, below a recipe
 _DEEPEST, _COPIED = 4, 16  # levels of a spec that are looked into, and that are copied for it
-_MOST = 1e6
+_MOST, _MOST_DIMENSIONS = 1e6, 1000
 _DIGITS = 6  # of a number in a recipe: it is to be read by people
 
 
@@ -95,6 +97,9 @@ def check_space(recipe: Recipe, ranges: Sequence[Range]) -> None:
     if not ranges:
         remedy = "Write a parameter of the recipe as {low: 0, high: 1}."
         raise broken_rule("search", "there is no range, so there is nothing to search", remedy)
+    if size(ranges) > _MOST_DIMENSIONS:
+        msg = f"{size(ranges)} numbers are too many to search"
+        raise broken_rule("search", msg, f"Search {_MOST_DIMENSIONS} at most.")
     places = [item.where for item in ranges]
     if twice := next((place for place in places if places.count(place) > 1), None):
         raise broken_rule("search", f"{twice} has two ranges", "Leave one of them out.")
@@ -125,9 +130,6 @@ def _copied(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list) and depth < _COPIED:
         return [_copied(inner, depth + 1) for inner in value]
     return value
-
-
-Place = tuple[str | int, ...]
 
 
 def _taken(holder: Any, place: Place, depth: int) -> Iterator[dict[str, Any]]:

@@ -96,7 +96,9 @@ def played(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def hill(weights: Sequence[float]) -> float:
     """Best at 0.8 and 0.3, where 95 of 100 are right."""
-    return max(0.0, 0.95 - sum((w - best) ** 2 for w, best in zip(weights, (0.8, 0.3), strict=True)))
+    return max(
+        0.0, 0.95 - sum((w - best) ** 2 for w, best in zip(weights, (0.8, 0.3), strict=True))
+    )
 
 
 def questions_of(spec: EvolveSpec, count: int = 200) -> list[Questions]:

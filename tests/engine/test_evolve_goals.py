@@ -21,10 +21,10 @@ def dataset(folder: Path, names: list[str], asked: str = "Symbol of {}?") -> Pat
     return folder
 
 
-def read(tmp_path: Path, report: Silent | None = None, **task: Any) -> list[Questions]:
+def read(tmp_path: Path, heard: Silent | None = None, **task: Any) -> list[Questions]:
     spec = spec_of(tasks=[{"dataset": "d", **task}])
     places = {name: tmp_path / name for name in ("d", "r")}
-    return read_goals(spec, places, report or Silent())
+    return read_goals(spec, places, heard or Silent())
 
 
 def asked(rows: Any) -> set[str]:

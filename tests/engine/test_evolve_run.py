@@ -26,7 +26,8 @@ from alloyengine.spec.merge import MergeSpec
 from alloyengine.spec.result import RESULT, START, EvolveResult
 from tests.engine.evolving import RECIPE, Recording, spec_of
 
-WORDS = "gold tin iron lead zinc copper nickel silver cobalt radium argon neon xenon krypton".split()
+METALS = ["gold", "tin", "iron", "lead", "zinc", "copper", "nickel", "silver", "cobalt"]
+WORDS = [*METALS, "radium", "argon", "neon", "xenon", "krypton"]
 
 
 @pytest.fixture
@@ -58,7 +59,9 @@ def test_the_result_is_an_ordinary_model(inputs: dict[str, Path], tmp_path: Path
     again = MergeSpec(recipe=parse((out / "recipe.yml").read_text()))
     assert again.recipe == result.recipe
     merge(again, inputs, tmp_path / "again", Silent())
-    found, expected = (load_file(folder / "model.safetensors") for folder in (out, tmp_path / "again"))
+    found, expected = (
+        load_file(folder / "model.safetensors") for folder in (out, tmp_path / "again")
+    )
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     assert {path.name for path in out.iterdir()} == {
         "model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json",

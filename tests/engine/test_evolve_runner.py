@@ -49,9 +49,9 @@ def test_another_attempt_tries_the_same_candidates(inputs: dict[str, Path], tmp_
 
 def killed(inputs: dict[str, Path], tmp_path: Path) -> Standin:
     """What the first attempt has told and sent before it died, runner and engine."""
-    (tmp_path / "first").mkdir()
+    (tmp_path / "killed").mkdir()
     (tmp_path / "again").mkdir()
-    with standin() as platform, runners(platform, tmp_path / "first") as start:
+    with standin() as platform, runners(platform, tmp_path / "killed") as start:
         platform.assign(EVOLVE, inputs)
         runner = start()
         until(lambda: platform.checkpoints)

@@ -19,6 +19,13 @@ from tests.engine.evolving import (
 
 __all__ = ["played"]
 pytestmark = pytest.mark.usefixtures("played")
+
+
+def steep(weights: Sequence[float]) -> float:
+    """As `hill`, where most recipes are bad."""
+    return max(0.0, 0.95 - 4 * (0.95 - hill(weights)))
+
+
 ALL = {"budget": {"evaluations": 60}, "racing": False}
 
 
@@ -41,19 +48,20 @@ def test_the_same_seed_tries_the_same():
 
 
 def test_racing_asks_less_and_finds_as_much():
-    whole, raced = Player(hill), Player(hill)
-    best = searched(spec_of(**ALL), whole)[0].best[0]
-    search, history, _ = searched(spec_of(budget={"evaluations": 60}), raced)
+    whole, raced = Player(steep), Player(steep)
+    rough = {"budget": {"evaluations": 60}, "step": 0.4}
+    best = searched(spec_of(**rough, racing=False), whole)[0].best[0]
+    search, history, _ = searched(spec_of(**rough), raced)
     given_up = [c for c in history.candidates if not c.whole]
-    assert given_up and raced.asked < 0.75 * whole.asked
+    assert given_up and raced.asked < 0.9 * whole.asked
     assert (search.best[0].score or 0) > (best.score or 0) - 0.02
     assert all(sum(task.asked for task in c.tasks) < 200 for c in given_up)
 
 
 def test_whoever_was_given_up_was_not_among_the_better():
     """What is asked of a candidate does not change which it is: all can be asked everything."""
-    _, history, _ = searched(spec_of(budget={"evaluations": 60}), Player(hill))
-    judge = Player(hill)
+    _, history, _ = searched(spec_of(budget={"evaluations": 60}, step=0.4), Player(steep))
+    judge = Player(steep)
     rows = [f"{n} of 0" for n in range(200)]
 
     def whole(candidate: Any) -> float:
@@ -65,8 +73,10 @@ def test_whoever_was_given_up_was_not_among_the_better():
         before = [c for c in history.candidates if c.generation == each.generation - 1]
         beside = [c for c in history.candidates if c.generation == each.generation and c.whole]
         beside = [c for c in beside if c.number < each.number]
-        bars = [sorted((c.score or 0.0 for c in part), reverse=True)[2:3] for part in (before, beside)]
-        return max(sum(bars, []))
+        bars = [
+            sorted((c.score or 0.0 for c in part), reverse=True)[2:3] for part in (before, beside)
+        ]
+        return max(score for found in bars for score in found)
 
     given_up = [c for c in history.candidates if not c.whole]
     wrong = sum(whole(each) >= bar(each) for each in given_up)
@@ -209,7 +219,9 @@ def test_a_front_has_trade_offs(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_weights_say_what_matters_more():
-    spec = spec_of(tasks=[{"dataset": "a", "weight": 3}, {"dataset": "b"}], budget={"evaluations": 1})
+    spec = spec_of(
+        tasks=[{"dataset": "a", "weight": 3}, {"dataset": "b"}], budget={"evaluations": 1}
+    )
     _, history, _ = searched(spec, Player(hill))
     start = history.candidates[0]
     a, b = start.worths

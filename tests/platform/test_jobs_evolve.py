@@ -76,7 +76,9 @@ class TestChecked:
         weight = {"low": 0, "high": 1}
         models = [{"model": str(m.id)} for m in (world.base, other)]
         recipe = {"merge_method": "linear", "models": models, "parameters": {"weight": weight}}
-        assert any(loc[:2] == ("recipe", "models") for loc in world.faults(world.evolve(recipe=recipe)))
+        assert any(
+            loc[:2] == ("recipe", "models") for loc in world.faults(world.evolve(recipe=recipe))
+        )
 
     def test_test_sets_must_have_answers_and_rows(self, world: World) -> None:
         with world.scope():

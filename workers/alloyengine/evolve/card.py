@@ -89,7 +89,10 @@ def _course(spec: EvolveSpec, candidates: Sequence[Candidate], winner: Candidate
     tried, minutes = len(candidates), sum(each.seconds for each in candidates) / 60
     given_up = sum(not each.whole for each in candidates)
     failed = sum(each.score is None for each in candidates)
-    details = [f"{given_up} given up early" if given_up else "", f"{failed} failed" if failed else ""]
+    details = [
+        f"{given_up} given up early" if given_up else "",
+        f"{failed} failed" if failed else "",
+    ]
     also = ", ".join(detail for detail in details if detail)
     return (
         f"CMA-ES tried {tried} recipes{f' ({also})' if also else ''} in "

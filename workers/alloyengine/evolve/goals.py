@@ -66,9 +66,7 @@ def digest_of(goals: Sequence[Questions]) -> str:
     return sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def _read(
-    spec: EvolveSpec, goal: Goal, inputs: Mapping[str, Path], report: Reporter
-) -> Questions:
+def _read(spec: EvolveSpec, goal: Goal, inputs: Mapping[str, Path], report: Reporter) -> Questions:
     rows = _distinct(goal, read_examples(goal, inputs[goal.dataset]), report)
     if goal.report is None:
         search, kept = _halves(goal, rows, spec.seed)
@@ -134,7 +132,9 @@ def _key(row: Row) -> str:
     messages = getattr(row, "messages", row)
     if isinstance(messages, str):
         return _plain(messages)
-    last = max((i for i, message in enumerate(messages) if message["role"] == "assistant"), default=0)
+    last = max(
+        (i for i, message in enumerate(messages) if message["role"] == "assistant"), default=0
+    )
     asked = messages[: last or None] if messages is row else messages
     return "\n".join(_plain(message["content"]) for message in asked)
 

@@ -90,4 +90,3 @@ def _is_yes_or_no(result: dict[str, Any]) -> bool:
 def _has_said(result: dict[str, Any]) -> bool:
     """Where nothing is said in words, such as the losses of perplexity, there is something to score."""
     return "answer" not in result or bool(str(result["answer"]).strip())
-

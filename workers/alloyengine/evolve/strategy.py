@@ -8,6 +8,7 @@ edges. Only the order of candidates counts, so their scores may be of any kind.
 import math
 from collections.abc import Sequence
 from typing import Any
+from warnings import catch_warnings
 
 from alloyengine.spec.space import Point
 
@@ -18,9 +19,11 @@ class Strategy:
     """Asked and told by turns. The same seed and the same answers give the same questions."""
 
     def __init__(self, start: Point, step: float, seed: int, population: int | None = None) -> None:
-        import cma
         import numpy as np
-        from cma.transformations import BoxConstraintsLinQuadTransformation
+
+        with catch_warnings(action="ignore"):  # about plots, which nobody wants of it
+            import cma
+            from cma.transformations import BoxConstraintsLinQuadTransformation
 
         self._size = len(start)
         self._box = BoxConstraintsLinQuadTransformation([[0.0, 1.0]])

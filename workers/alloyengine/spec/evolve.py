@@ -53,7 +53,8 @@ class EvolveSpec(Spec):
     search: list[Range] = Field(default_factory=list, max_length=1000)
     tasks: list[Goal] = Field(min_length=1, max_length=16)
     aim: Literal["sum", "front"] = Field(
-        "sum", description="The best weighted mean of all tasks, or the best trade-offs between them"
+        "sum",
+        description="The best weighted mean of all tasks, or the best trade-offs between them",
     )
     budget: Budget = Field(default_factory=Budget)
     population: int | None = Field(

@@ -36,7 +36,9 @@ class Range(Spec):
     points: int = Field(
         1, ge=1, le=64, description="So many numbers, spread over the layers as a gradient"
     )
-    scale: Literal["linear", "log"] = Field("linear", description="log: by powers, for tiny numbers")
+    scale: Literal["linear", "log"] = Field(
+        "linear", description="log: by powers, for tiny numbers"
+    )
 
     @model_validator(mode="after")
     def has_room(self) -> "Range":

@@ -198,7 +198,7 @@ class TestReferences:
         msg, remedy = world.faults(world.train(model=f"job:{job.id}"))[MODEL]
 
         assert msg == "The job 'evaluate job' makes no model: its kind is evaluate."
-        assert remedy == "Use a job that makes one: train or merge."
+        assert remedy == "Use a job that makes one: train, merge or evolve."
 
     @pytest.mark.parametrize(
         ("state", "ended"), [(JobState.FAILED, "failed"), (JobState.CANCELLED, "was cancelled")]
@@ -255,6 +255,11 @@ def places(kind: str) -> set[tuple[str | int, ...]]:
         "train": {MODEL, DATASET},
         "merge": {("recipe", "models", 0, "model"), ("recipe", "models", 1, "model")},
         "evaluate": {("models", 0), SET},
+        "evolve": {
+            ("recipe", "models", 0, "model"),
+            ("recipe", "models", 1, "model"),
+            ("tasks", 0, "dataset"),
+        },
     }[kind]
 
 

@@ -28,9 +28,9 @@ def violations(stage: Stage, accepted: list[Accepted]) -> list[str]:
             }
             found += _lost(mine, jobs)
             found += _ends(mine, jobs)
-            found += _attempts(
-                jobs, ask("SELECT * FROM jobs_attempt WHERE organisation_id = %s ORDER BY number")
-            )
+            attempts = ask("SELECT * FROM jobs_attempt WHERE organisation_id = %s ORDER BY number")
+            found += _attempts(jobs, attempts)
+            found += _metered(attempts, ask("SELECT * FROM usage_usage WHERE organisation_id = %s"))
             found += _ended_once(ask)
             found += _late_words(ask)
             versions = ask("SELECT * FROM catalog_modelversion WHERE organisation_id = %s")
@@ -84,6 +84,24 @@ def _attempts(jobs: dict[str, Row], attempts: list[Row]) -> Iterator[str]:
             yield f"Job {job_id} is {row['state']} with an open attempt."
         if states.count(SUCCEEDED) != (row["state"] == SUCCEEDED):
             yield f"Job {job_id} is {row['state']}, its attempts {states}."
+
+
+def _metered(attempts: list[Row], ledger: list[Row]) -> Iterator[str]:
+    """A row of the ledger for every attempt that ran, of its length, and no other."""
+    ran = {
+        (attempt["job_id"], attempt["number"]): attempt["finished_at"] - attempt["started_at"]
+        for attempt in attempts
+        if attempt["started_at"] and attempt["finished_at"]
+    }
+    metered = [(row["job_id"], row["attempt_number"]) for row in ledger]
+    for job_id, number in ran.keys() ^ set(metered):
+        yield f"Attempt {number} of job {job_id} ran, or was metered, but not both."
+    if len(set(metered)) != len(metered):
+        yield "An attempt is metered twice."
+    for row in ledger:
+        length = ran.get((row["job_id"], row["attempt_number"]))
+        if length and abs(length.total_seconds() - row["seconds"]) > 0.001:
+            yield f"Job {row['job_id']} ran {length}, and was metered {row['seconds']} s."
 
 
 def _ended_once(ask: Any) -> Iterator[str]:

@@ -142,6 +142,7 @@ RECIPES: dict[str, tuple[str, Recipe]] = {
 NOTHING_TO_TELL = {
     "jobs_check_spec": "stores nothing",
     "jobs_examine": "stores nothing",
+    "estimate_estimate": "stores nothing",
     "webhooks_send_test": "tells of nothing, and is listed with the deliveries",
     "webhooks_choose_mails": "concerns nobody but whoever chooses",
     "signup_sign_up": "makes the organisation: tested below",

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from alloyworks.accounts.principal import Principal
-from alloyworks.catalog import datasets, examples
+from alloyworks.catalog import apart, datasets, examples, heads
 from alloyworks.catalog.models import Dataset, ModelVersion
 from alloyworks.errors import Invalid
 from alloyworks.storage import objects
@@ -134,7 +134,7 @@ def test_a_row_that_can_not_be_learned_blames_the_dataset(acme: Principal, files
 def test_what_takes_too_long_is_stopped(
     acme: Principal, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(examples, "_SECONDS", 0.05)
+    monkeypatch.setattr(apart, "_SECONDS", 0.05)
     dataset = dataset_of(acme, {"messages": CHAT})
 
     with pytest.raises(Invalid, match="longer than"):
@@ -142,21 +142,22 @@ def test_what_takes_too_long_is_stopped(
 
 
 def test_of_a_large_dataset_the_head_is_read(
-    acme: Principal, monkeypatch: pytest.MonkeyPatch
+    acme: Principal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(examples, "_HEAD_BYTES", 50)
-    rows = [{"text": "word " * 3}] * 100
+    monkeypatch.setattr(heads, "_ROWS_BYTES", 50)
+    rows, file = [{"text": "word " * 3}] * 100, tmp_path / "rows"
 
-    assert examples._head(dataset_of(acme, *rows)) == b'{"text": "word word word "}\n'
+    assert heads.fetch_rows(dataset_of(acme, *rows), file) == pytest.approx(0.01)
+    assert file.read_bytes() == b'{"text": "word word word "}\n'
     with pytest.raises(Invalid, match="longer than 50 bytes"):
-        examples._head(dataset_of(acme, {"text": "word " * 30}))
+        heads.fetch_rows(dataset_of(acme, {"text": "word " * 30}), file)
 
 
 def test_a_huge_tokenizer_is_not_fetched(acme: Principal, tmp_path: Path) -> None:
     huge = make_model(acme, files=[{"path": "tokenizer.json", "size": 2**40}])
 
     with pytest.raises(Invalid, match="larger than"):
-        examples._fetch_tokenizer(huge, tmp_path / "model")
+        heads.fetch_model(huge, tmp_path / "model")
 
 
 def test_a_dataset_without_training_rows_has_no_examples(acme: Principal) -> None:

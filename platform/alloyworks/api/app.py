@@ -6,6 +6,7 @@ from alloyworks.api import (
     account,
     audit,
     datasets,
+    estimate,
     jobs,
     models,
     organisation,
@@ -34,6 +35,7 @@ api.add_router("/account", account.router, tags=["Organisation"])
 api.add_router("/audit", audit.router, tags=["Organisation"])
 api.add_router("/datasets", datasets.router, tags=["Datasets"])
 api.add_router("/models", models.router, tags=["Models"])
+api.add_router("/jobs/estimate", estimate.router, tags=["Jobs"])  # before /jobs/{job_id}
 api.add_router("/jobs", jobs.router, tags=["Jobs"])
 api.add_router("/usage", usage.router, tags=["Usage"])
 api.add_router("/webhooks", webhooks.router, tags=["Webhooks"])

@@ -27,12 +27,13 @@ from bench.models import Llama
 Figures = dict[str, Any]
 KILLS = 20
 SHAPE = Llama(hidden=64, inner=96, layers=3, heads=4, key_heads=4, vocabulary=320)
-ROWS = [f'{{"prompt": "Symbol of {n}?", "completion": "{n % 89}"}}' for n in range(100, 140)]
+ROWS = [f'{{"text": "The symbol of {n} is {n % 89}."}}' for n in range(100, 140)]
 TUNINGS: dict[str, Figures] = {
     "full": {"method": "full"},
     "spectrum": {"method": "spectrum", "percent": 50, "train_embeddings": False},
     "lora with dropout": {"method": "lora", "rank": 4, "dropout": 0.2},
 }
+STEPS = 168  # of 40 rows, 3 at a time, 12 times
 SPEC = {"epochs": 12, "batch_size": 3, "learning_rate": 1e-2, "checkpoint_minutes": 1e-9}
 
 
@@ -51,17 +52,15 @@ def _killed(folder: Path, tuning: Figures, kills: int) -> Figures:
     places = {"model": str(folder / "model"), "dataset": str(folder / "data")}
     (folder / "spec.yml").write_text(yaml.safe_dump(SPEC | places | {"tuning": tuning}))
     chance = random.Random(0)
-    begun = time.monotonic()
-    _told(folder, "whole").communicate()
-    length, expected = time.monotonic() - begun, _digest(folder / "whole")
-    newest, same, tries = 0, 0, 0
-    while tries < kills:
-        print(f"killed {tries} of {kills} …", file=sys.stderr)
-        out = folder / f"out-{tries}"
-        kept = _cut_off(folder, out.name, chance.uniform(0.2, 1) * length)
-        if kept is None:  # it had ended, or had not begun to train
-            continue
-        tries += 1
+    said = _told(folder, "whole").communicate()[1]
+    if not (folder / "whole").exists():
+        raise SystemExit(f"the run that nobody touches has failed: {said}")
+    expected = _digest(folder / "whole")
+    newest, same = 0, 0
+    for number in range(kills):
+        print(f"killed {number} of {kills} …", file=sys.stderr)
+        out = folder / f"out-{number}"
+        kept = _cut_off(folder, out.name, chance)
         said = _told(folder, out.name).communicate()[1]
         newest += f"Goes on after step {kept} of" in said
         same += _digest(out) == expected
@@ -73,17 +72,23 @@ def _killed(folder: Path, tuning: Figures, kills: int) -> Figures:
     }
 
 
-def _cut_off(folder: Path, out: str, seconds: float) -> int | None:
-    """The newest step with a complete checkpoint when it was killed."""
+def _cut_off(folder: Path, out: str, chance: random.Random) -> int:
+    """Kills a run some milliseconds after a step that is drawn; the newest step with a checkpoint."""
+    checkpoints, step = folder / f"{out}.checkpoints", chance.randrange(1, STEPS - 10)
     process = _told(folder, out)
-    try:
-        process.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
+    while _newest(checkpoints) < step:
+        if process.poll() is not None:
+            raise SystemExit(f"the run ended before step {step}: {process.communicate()[1]}")
+        time.sleep(0.002)
+    time.sleep(chance.random() / 20)
+    process.kill()
     process.communicate()
-    kept = (folder / f"{out}.checkpoints").glob("step-??????")
-    newest = max((int(path.name.removeprefix("step-")) for path in kept), default=0)
-    return newest or None
+    return _newest(checkpoints)
+
+
+def _newest(checkpoints: Path) -> int:
+    kept = checkpoints.glob("step-??????")
+    return max((int(path.name.removeprefix("step-")) for path in kept), default=0)
 
 
 def _told(folder: Path, out: str) -> "subprocess.Popen[str]":

@@ -88,7 +88,7 @@ def _json_writer(out: Any) -> Any:
 def _csv_writer(out: Any) -> Any:
     table = csv.writer(out)
     table.writerow(["instruction", "output"])
-    return lambda number: table.writerow([_ask(number), 'He said, "yes".\n' * 10])
+    return lambda number: table.writerow([_ask(number), 'He said, "yes". ' * 9 + '\n"No"'])
 
 
 def _ask(number: int) -> str:

@@ -14,6 +14,7 @@ from bench.faults.stage import Stage
 from bench.faults.tenant import Tenant
 
 Row = dict[str, Any]
+Sizes = dict[str, int]  # by key, bytes
 TERMINAL = ("succeeded", "failed", "cancelled")
 
 
@@ -35,12 +36,10 @@ def violations(stage: Stage, accepted: list[Accepted]) -> list[str]:
             found += _late_words(ask)
             versions = ask("SELECT * FROM catalog_modelversion WHERE organisation_id = %s")
             found += _made(jobs, versions)
-            found += _stored(
-                stage,
-                tenant,
-                versions,
-                ask("SELECT * FROM catalog_dataset WHERE organisation_id = %s"),
-            )
+            datasets = ask("SELECT * FROM catalog_dataset WHERE organisation_id = %s")
+            kept = ask("SELECT * FROM jobs_checkpoint WHERE organisation_id = %s")
+            promised = {**_of_versions(versions), **_of_datasets(datasets), **_of_checkpoints(kept)}
+            found += _stored(stage, tenant, promised, _answers(jobs, attempts))
     return found + [f"A runner of job {left.job} is left over." for left in stage.runners()]
 
 
@@ -140,24 +139,44 @@ def _made(jobs: dict[str, Row], versions: list[Row]) -> Iterator[str]:
         yield "A job has made two models."
 
 
-def _stored(
-    stage: Stage, tenant: Tenant, versions: list[Row], datasets: list[Row]
-) -> Iterator[str]:
+def _of_versions(versions: list[Row]) -> Sizes:
+    return _sizes((version["storage_prefix"], version["files"]) for version in versions)
+
+
+def _of_datasets(datasets: list[Row]) -> Sizes:
+    prefix = "orgs/{organisation_id}/datasets/{id}/"
+    return _sizes((prefix.format(**dataset), dataset["files"]) for dataset in datasets)
+
+
+def _of_checkpoints(kept: list[Row]) -> Sizes:
+    """Those of jobs that failed or were cancelled, which may be gone on with."""
+    prefix = "orgs/{organisation_id}/jobs/{job_id}/checkpoints/{attempt_number}-{step}/"
+    return _sizes((prefix.format(**checkpoint), checkpoint["files"]) for checkpoint in kept)
+
+
+def _sizes(folders: Iterable[tuple[str, list[Row]]]) -> Sizes:
+    return {prefix + file["path"]: file["size"] for prefix, files in folders for file in files}
+
+
+def _answers(jobs: dict[str, Row], attempts: list[Row]) -> tuple[str, ...]:
+    """Prefixes of what evaluations have left beside their scores; nothing tells its files."""
+    prefix = "orgs/{organisation_id}/jobs/{job_id}/attempts/{number}/examples-"
+    return tuple(
+        prefix.format(**attempt)
+        for attempt in attempts
+        if attempt["state"] == SUCCEEDED and jobs[str(attempt["job_id"])]["kind"] == "evaluate"
+    )
+
+
+def _stored(stage: Stage, tenant: Tenant, promised: Sizes, also: tuple[str, ...]) -> Iterator[str]:
     """Every byte of what is registered, and nothing else."""
-    promised = {
-        f"{version['storage_prefix']}{file['path']}": file["size"]
-        for version in versions
-        for file in version["files"]
-    }
-    for dataset in datasets:
-        prefix = f"orgs/{tenant.organisation}/datasets/{dataset['id']}/"
-        promised |= {prefix + file["path"]: file["size"] for file in dataset["files"]}
     there = dict(_objects(stage, f"orgs/{tenant.organisation}/"))
     for key, size in promised.items():
         if there.get(key) != size:
             yield f"{key} should have {size} bytes, and has {there.get(key)}."
     for key in there.keys() - promised.keys():
-        yield f"{key} belongs to nothing."
+        if not key.startswith(also):
+            yield f"{key} belongs to nothing."
 
 
 def _objects(stage: Stage, prefix: str) -> Iterable[tuple[str, int]]:

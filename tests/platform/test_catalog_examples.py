@@ -1,7 +1,9 @@
 """Examples as a model sees them: shown by the engine, which is told nothing else."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from django.test import Client
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import apart, datasets, examples, heads
 from alloyworks.catalog.models import Dataset, ModelVersion
-from alloyworks.errors import Invalid
+from alloyworks.errors import Invalid, TooMany
 from alloyworks.storage import objects
 from alloyworks.tenancy import scope
 from tests.engine.tiny import tiny_llama
@@ -139,6 +141,19 @@ def test_what_takes_too_long_is_stopped(
 
     with pytest.raises(Invalid, match="longer than"):
         examples.examples(acme, dataset.id, model_of(acme, files).id, "sft", 512)
+
+
+def test_few_may_wait_and_the_next_one_is_told_so_at_once(tmp_path: Path) -> None:
+    with ExitStack() as taken:
+        for _ in range(apart._AT_ONCE + apart._WAITING):
+            assert apart._places.acquire(blocking=False)
+            taken.callback(apart._places.release)
+        begun = time.monotonic()
+        with pytest.raises(TooMany, match="Try again"):
+            apart.run("alloyengine.train.examples", tmp_path, 1)
+        assert time.monotonic() - begun < 5
+
+    assert apart.run("no.such.module", tmp_path, 30).returncode == 1
 
 
 def test_of_a_large_dataset_the_head_is_read(

@@ -37,6 +37,7 @@ def model(world: World, tiny: Path) -> ModelVersion:
     """Nobody may ask for its weights: storage has their header alone."""
     files = {path.name: path.read_bytes() for path in tiny.iterdir()}
     entries = [{"path": name, "size": len(content)} for name, content in files.items()]
+    entries.append({"path": "original/model.safetensors", "size": 1})  # no model's, and not there
     weights = files["model.safetensors"]
     files["model.safetensors"] = weights[: 8 + int.from_bytes(weights[:8], "little")]
     with world.scope():

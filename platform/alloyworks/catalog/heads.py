@@ -34,7 +34,7 @@ def fetch_headers(model: ModelVersion, folder: Path) -> None:
     weights, which takes no room. Invalid when a header is too large.
     """
     for entry in _entries(model):
-        if entry["path"].endswith(_WEIGHTS):
+        if entry["path"].endswith(_WEIGHTS) and "/" not in entry["path"]:
             length = objects.get_bytes(_key(model, entry), 0, 8)
             size = int.from_bytes(length, "little")
             _check(f"header of {entry['path']}", size)

@@ -38,8 +38,9 @@ def violations(stage: Stage, accepted: list[Accepted]) -> list[str]:
             found += _made(jobs, versions)
             datasets = ask("SELECT * FROM catalog_dataset WHERE organisation_id = %s")
             kept = ask("SELECT * FROM jobs_checkpoint WHERE organisation_id = %s")
-            promised = {**_of_versions(versions), **_of_datasets(datasets), **_of_checkpoints(kept)}
-            found += _stored(stage, tenant, promised, _answers(jobs, attempts))
+            promised = _of_versions(versions) | _of_datasets(datasets)
+            promised |= _of_checkpoints(kept) | _of_answers(jobs)
+            found += _stored(stage, tenant, promised)
     return found + [f"A runner of job {left.job} is left over." for left in stage.runners()]
 
 
@@ -158,25 +159,19 @@ def _sizes(folders: Iterable[tuple[str, list[Row]]]) -> Sizes:
     return {prefix + file["path"]: file["size"] for prefix, files in folders for file in files}
 
 
-def _answers(jobs: dict[str, Row], attempts: list[Row]) -> tuple[str, ...]:
-    """Prefixes of what evaluations have left beside their scores; nothing tells its files."""
-    prefix = "orgs/{organisation_id}/jobs/{job_id}/attempts/{number}/examples-"
-    return tuple(
-        prefix.format(**attempt)
-        for attempt in attempts
-        if attempt["state"] == SUCCEEDED and jobs[str(attempt["job_id"])]["kind"] == "evaluate"
-    )
+def _of_answers(jobs: dict[str, Row]) -> Sizes:
+    prefix = "orgs/{organisation_id}/jobs/{id}/attempts/{attempt_number}/"
+    return _sizes((prefix.format(**job), job["files"]) for job in jobs.values())
 
 
-def _stored(stage: Stage, tenant: Tenant, promised: Sizes, also: tuple[str, ...]) -> Iterator[str]:
+def _stored(stage: Stage, tenant: Tenant, promised: Sizes) -> Iterator[str]:
     """Every byte of what is registered, and nothing else."""
     there = dict(_objects(stage, f"orgs/{tenant.organisation}/"))
     for key, size in promised.items():
         if there.get(key) != size:
             yield f"{key} should have {size} bytes, and has {there.get(key)}."
     for key in there.keys() - promised.keys():
-        if not key.startswith(also):
-            yield f"{key} belongs to nothing."
+        yield f"{key} belongs to nothing."
 
 
 def _objects(stage: Stage, prefix: str) -> Iterable[tuple[str, int]]:

@@ -56,6 +56,7 @@ NEEDS: dict[str, dict[str, Action | str | None]] = {
     "/jobs/{job_id}/cancel": {"POST": "jobs.cancel"},
     "/jobs/{job_id}/retry": {"POST": "jobs.submit"},
     "/jobs/{job_id}/clone": {"POST": "jobs.submit"},
+    "/jobs/{job_id}/answers": {"GET": "datasets.download", "DELETE": "datasets.delete"},
     "/jobs/{job_id}/attempts": {"GET": "jobs.view"},
     "/jobs/{job_id}/events": {"GET": "jobs.view"},
     "/jobs/{job_id}/metrics": {"GET": "jobs.view"},

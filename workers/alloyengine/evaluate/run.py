@@ -5,15 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from alloyengine.errors import Stopped
-from alloyengine.evaluate.exact_match import exact_match
 from alloyengine.evaluate.examples import read_examples
-from alloyengine.evaluate.models import Loaded, load
-from alloyengine.evaluate.perplexity import perplexity
-from alloyengine.evaluate.scores import Figure
+from alloyengine.evaluate.models import load
+from alloyengine.evaluate.score import score
 from alloyengine.report import Reporter
-from alloyengine.spec.evaluate import EvaluateSpec, TestSet
+from alloyengine.spec.evaluate import EvaluateSpec
 from alloyengine.spec.result import EvaluateResult, Score
-from alloyengine.train.data import Messages
 
 
 def run(spec: EvaluateSpec, inputs: dict[str, Path], out: Path, report: Reporter) -> EvaluateResult:
@@ -27,9 +24,9 @@ def run(spec: EvaluateSpec, inputs: dict[str, Path], out: Path, report: Reporter
     for i, reference in enumerate(spec.models):
         loaded = load(inputs[reference])
         for j, (test, rows) in enumerate(zip(spec.test_sets, sets, strict=True)):
-            figure, results = _evaluate(loaded, test, rows, spec.batch_size, counter)
+            figure, results = score(loaded, test, rows, spec.batch_size, counter)
             _write(out / f"examples-{i}-{j}.jsonl", results)
-            score = Score(
+            given = Score(
                 model=reference,
                 dataset=test.dataset,
                 metric=test.metric,
@@ -37,7 +34,7 @@ def run(spec: EvaluateSpec, inputs: dict[str, Path], out: Path, report: Reporter
                 stderr=figure.stderr,
                 examples=len(rows),
             )
-            scores.append(score)
+            scores.append(given)
             report.log(f"{reference} on {test.dataset}: {test.metric} {figure.value:.4g}")
     return EvaluateResult(scores=scores)
 
@@ -53,14 +50,6 @@ class _Counter:
         self._report.progress("Evaluating", self._done, self._total)
         if self._report.stopping():
             raise Stopped("stopped", "The evaluation was stopped.")
-
-
-def _evaluate(
-    loaded: Loaded, test: TestSet, rows: list[Messages | str], batch_size: int, counter: _Counter
-) -> tuple[Figure, list[dict[str, Any]]]:
-    if test.metric == "perplexity":
-        return perplexity(loaded, rows, batch_size, counter)
-    return exact_match(loaded, rows, test, batch_size, counter)
 
 
 def _write(path: Path, results: list[dict[str, Any]]) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from alloyengine.spec import metrics
+
 CONFIDENT = 1.96  # standard errors: 95% of a normal distribution
 
 
@@ -17,8 +19,13 @@ class Metric:
 
 
 METRICS = {
-    "exact_match": Metric("Exact match", "higher is better", lower_is_better=False, percent=True),
-    "perplexity": Metric("Perplexity", "lower is better", lower_is_better=True, percent=False),
+    name: Metric(
+        about.label,
+        "lower is better" if about.lower_is_better else "higher is better",
+        lower_is_better=about.lower_is_better,
+        percent=about.share,
+    )
+    for name, about in metrics.METRICS.items()
 }
 
 

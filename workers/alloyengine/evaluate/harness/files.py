@@ -14,35 +14,91 @@ from alloyengine.errors import InputError
 from alloyengine.evaluate.harness.names import documents
 
 _FIELDS = frozenset(
-    """
-    task task_alias dataset_path dataset_kwargs training_split validation_split test_split
-    fewshot_split doc_to_text doc_to_target doc_to_choice description target_delimiter
-    fewshot_delimiter fewshot_config num_fewshot metric_list output_type generation_kwargs repeats
-    filter_list gen_prefix metadata
-    """.split()
+    [
+        "task",
+        "task_alias",
+        "dataset_path",
+        "dataset_kwargs",
+        "training_split",
+        "validation_split",
+        "test_split",
+        "fewshot_split",
+        "doc_to_text",
+        "doc_to_target",
+        "doc_to_choice",
+        "description",
+        "target_delimiter",
+        "fewshot_delimiter",
+        "fewshot_config",
+        "num_fewshot",
+        "metric_list",
+        "output_type",
+        "generation_kwargs",
+        "repeats",
+        "filter_list",
+        "gen_prefix",
+        "metadata",
+    ]
 )
 _NEEDED = ("task", "output_type", "doc_to_text", "doc_to_target")
 _READERS = ("json", "csv", "parquet")
 # What the field may say, by field: of a list, each entry's fields.
 _METRICS = frozenset(
-    """
-    acc acc_norm acc_bytes acc_mutual_info brier_score exact_match perplexity word_perplexity
-    byte_perplexity bits_per_byte likelihood f1 mcc bleu chrf ter
-    """.split()
+    [
+        "acc",
+        "acc_norm",
+        "acc_bytes",
+        "acc_mutual_info",
+        "brier_score",
+        "exact_match",
+        "perplexity",
+        "word_perplexity",
+        "byte_perplexity",
+        "bits_per_byte",
+        "likelihood",
+        "f1",
+        "mcc",
+        "bleu",
+        "chrf",
+        "ter",
+    ]
 )
 _METRIC = frozenset(
-    "metric aggregation higher_is_better ignore_case ignore_punctuation ignore_numbers".split()
+    [
+        "metric",
+        "aggregation",
+        "higher_is_better",
+        "ignore_case",
+        "ignore_punctuation",
+        "ignore_numbers",
+    ]
 )
 _FILTERS = frozenset(
-    "take_first take_first_k majority_vote regex remove_whitespace lowercase uppercase map".split()
+    [
+        "take_first",
+        "take_first_k",
+        "majority_vote",
+        "regex",
+        "remove_whitespace",
+        "lowercase",
+        "uppercase",
+        "map",
+    ]
 )
 _FEWSHOT = frozenset(
-    """
-    sampler split samples fewshot_indices doc_to_text doc_to_target doc_to_choice
-    fewshot_delimiter target_delimiter
-    """.split()
+    [
+        "sampler",
+        "split",
+        "samples",
+        "fewshot_indices",
+        "doc_to_text",
+        "doc_to_target",
+        "doc_to_choice",
+        "fewshot_delimiter",
+        "target_delimiter",
+    ]
 )
-_GENERATION = frozenset("until max_gen_toks max_new_tokens do_sample temperature".split())
+_GENERATION = frozenset(["until", "max_gen_toks", "max_new_tokens", "do_sample", "temperature"])
 
 
 def read_task(file: Path, data: Path | None) -> dict[str, Any]:

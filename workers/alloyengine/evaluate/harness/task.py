@@ -95,7 +95,7 @@ def _prepared(wanted: str | Json, num_fewshot: int | None) -> Json:
     from alloyengine.evaluate.harness.names import manager
 
     random.seed(0)
-    numpy.random.seed(_SEED)  # noqa: NPY002  # the one that the tasks' own code draws from
+    numpy.random.seed(_SEED)  # the one that the tasks' own code draws from
     loaded: Json = manager(known=isinstance(wanted, str)).load([wanted])
     for each in loaded["tasks"].values():
         given = each.get_config("num_fewshot")

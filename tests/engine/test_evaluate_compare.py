@@ -72,7 +72,7 @@ def test_the_same_seed_gives_the_same_answer():
     ("first", "second", "weights"), [([1.0], [], None), ([], [], None), ([1.0], [2.0], [0.0])]
 )
 def test_what_can_not_be_paired_is_refused(first, second, weights):
-    with pytest.raises(ValueError, match="paired|nothing"):
+    with pytest.raises(ValueError, match=r"paired|nothing"):
         compare(first, second, weights=weights)
 
 

@@ -60,7 +60,7 @@ def page(ended: Attempt, alice: Principal, browser_of: BrowserOf) -> Callable[[s
     browser = browser_of(alice)
 
     def shown(query: str = "") -> str:
-        answer = browser.get(f"/jobs/{ended.job_id}/answers/0/{query}")
+        answer = browser.get(f"/jobs/{ended.job_id}/answers/examples/0/{query}")
         assert answer.status_code == 200
         return str(answer.content.decode())
 
@@ -80,8 +80,11 @@ def test_they_are_kept_and_count_as_storage(ended: Attempt, alice: Principal) ->
         job = reading.get(alice, ended.job_id)
         own = sum(file["size"] for file in job.files)
         assert limits.stored(alice.organisation.id) == own + len(b"{}\n")
-        assert answers.files_of(job, 0) == {0: "examples-0-0.jsonl", 1: "examples-1-0.jsonl"}
-        assert answers.files_of(job, 1) == {}
+        assert answers.files_of(job, "examples", 0) == {
+            0: "examples-0-0.jsonl",
+            1: "examples-1-0.jsonl",
+        }
+        assert answers.files_of(job, "examples", 1) == {}
     leftovers.tidy(ended.job_id, ended.organisation_id)
     prefix = keys.attempt_prefix(ended.organisation_id, ended.job_id, 1)
     assert objects.stat(f"{prefix}examples-0-0.jsonl") is not None
@@ -110,14 +113,20 @@ def test_a_place_that_is_none_is_the_first_or_not_there(
 ) -> None:
     assert numbers(page("?at=x"))[0] == numbers(page("?at=0-0-0"))[0] == 1
     assert numbers(page("?at=60-999999-999999")) == []
-    for nowhere in ("0/?at=3-7-7", "0/?at=3-0", "1/", "7/"):
+    for nowhere in (
+        "examples/0/?at=3-7-7",
+        "examples/0/?at=3-0",
+        "examples/1/",
+        "tasks/0/",
+        "x/0/",
+    ):
         assert client.get(f"/jobs/{ended.job_id}/answers/{nowhere}").status_code == 404
 
 
 def test_the_jobs_page_leads_there(ended: Attempt, alice: Principal, browser_of: BrowserOf) -> None:
     html = browser_of(alice).get(f"/jobs/{ended.job_id}/").content.decode()
 
-    assert f"/jobs/{ended.job_id}/answers/0/" in html
+    assert f"/jobs/{ended.job_id}/answers/examples/0/" in html
 
 
 def test_a_file_of_them_is_downloaded(ended: Attempt, alice: Principal, api: Any) -> None:
@@ -134,8 +143,8 @@ def test_they_are_deleted_and_the_scores_stay(
     told = browser.post(f"/jobs/{ended.job_id}/forget/", follow=True).content.decode()
 
     assert "The answers are deleted" in told
-    assert f"/jobs/{ended.job_id}/answers/0/" not in told
-    assert browser.get(f"/jobs/{ended.job_id}/answers/0/").status_code == 404
+    assert f"/jobs/{ended.job_id}/answers/examples/0/" not in told
+    assert browser.get(f"/jobs/{ended.job_id}/answers/examples/0/").status_code == 404
     assert fresh(ended).result is not None
     assert [job for job, _ in leftovers.jobs_to_tidy()] == [ended.job_id]
     leftovers.tidy_all()
@@ -147,7 +156,7 @@ def test_nobody_else_finds_them(
     ended: Attempt, charlie: Principal, browser_of: BrowserOf, api: Any
 ) -> None:
     browser = browser_of(charlie)
-    assert browser.get(f"/jobs/{ended.job_id}/answers/0/").status_code == 404
+    assert browser.get(f"/jobs/{ended.job_id}/answers/examples/0/").status_code == 404
     file = f"/jobs/{ended.job_id}/answers/files/examples-0-0.jsonl"
     assert browser.get(file).status_code == 404
     assert api(charlie).delete(f"/api/v1/jobs/{ended.job_id}/answers").status_code == 404

@@ -114,7 +114,8 @@ def show_report(request: HttpRequest, job_id: UUID, name: str) -> dict[str, Any]
 )
 def list_answers(request: HttpRequest, job_id: UUID) -> list[DownloadOut]:
     """Of an evaluation: where to fetch what each model answered. `examples-0-1.jsonl` is the first
-    model of the spec on the second test set, a line an example, in the test set's order.
+    model of the spec on the second test set, a line an example, in the test set's order;
+    `tasks-0-1.jsonl` the same of the second task.
     """
     found = answers.downloads(principal_of(request, "datasets.download"), job_id)
     return [DownloadOut(**download) for download in found]

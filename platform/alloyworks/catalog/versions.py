@@ -54,7 +54,8 @@ def delete(principal: Principal, model_id: UUID) -> None:
             raise NotFound(f"There is no model {model_id}.")
         needed.let_go(_inputs(model), f"The model {label(model)!r}")
         # Should storage fail now, what is left there is found later.
-        Job.objects.filter(id=model.job_id).update(tidy_at=clock.now())
+        if model.job_id:
+            Job.objects.filter(id=model.job_id).update(tidy_at=clock.now())
         model.delete()
         audit.note(principal, "model.delete", model_id, label(model))
         transaction.on_commit(lambda: objects.delete_prefix(prefix_of(model)))

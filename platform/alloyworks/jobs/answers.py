@@ -1,7 +1,7 @@
 """What models answered in an evaluation, example by example.
 
 The files lie where the attempt that succeeded put them, as lines of JSON, one file for each model and
-test set. `Job.files` is their manifest; they stay, and count as storage, until somebody forgets them.
+test set or task. `Job.files` is their manifest; they stay, and count as storage, until somebody forgets them.
 """
 
 import json
@@ -55,10 +55,12 @@ def downloads(principal: Principal, job_id: UUID) -> list[Download]:
     return manifest.downloads(_prefix(job), job.files, job.name)
 
 
-def files_of(job: Job, test_set: int) -> dict[int, str]:
-    """The files of a test set, by the number of the model; both are counted from 0, as in the spec."""
+def files_of(job: Job, kind: str, place: int) -> dict[int, str]:
+    """The files of a test set (`examples`) or task (`tasks`), by the number of the model; all are
+    counted from 0, as in the spec.
+    """
     there = {entry["path"] for entry in job.files}
-    names = {n: f"examples-{n}-{test_set}.jsonl" for n in range(len(job.spec.get("models", ())))}
+    names = {n: f"{kind}-{n}-{place}.jsonl" for n in range(len(job.spec.get("models", ())))}
     return {number: name for number, name in names.items() if name in there}
 
 

@@ -10,6 +10,7 @@ from alloyengine.spec.doctor import Report
 from alloyengine.spec.doctor.report import error
 from alloyengine.spec.evaluate import EvaluateSpec
 from alloyengine.spec.merge import MergeSpec
+from alloyengine.spec.metrics import METRICS
 from alloyengine.spec.train import TrainSpec
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import names
@@ -27,8 +28,9 @@ READABLE = {
     "cpt": (*_ANSWERS, DatasetFormat.TEXT),
     "dpo": (DatasetFormat.PREFERENCE,),
     "distill": (*_ANSWERS, DatasetFormat.TEXT),
-    "exact_match": _ANSWERS,
-    "perplexity": (*_ANSWERS, DatasetFormat.TEXT),
+} | {
+    name: (*_ANSWERS, DatasetFormat.TEXT) if about.texts else _ANSWERS
+    for name, about in METRICS.items()
 }
 COLUMNS = {
     DatasetFormat.CHAT: "messages",
@@ -113,9 +115,12 @@ def _train_faults(spec: TrainSpec, inputs: Sequence[Resolved]) -> Iterator[Field
 
 
 def _evaluate_faults(spec: EvaluateSpec, inputs: Sequence[Resolved]) -> Iterator[FieldError]:
+    yield from _out_of_reach(spec)
     seen = set[tuple[UUID | None, str]]()
     for item in inputs:
         metric = ""
+        if item.ref.loc[0] == "tasks":
+            continue  # any number of tasks may read the same documents
         if item.dataset is not None:
             metric = spec.test_sets[int(item.ref.loc[1])].metric
             yield from _unreadable(metric, item.dataset, item.ref.loc)
@@ -126,6 +131,17 @@ def _evaluate_faults(spec: EvaluateSpec, inputs: Sequence[Resolved]) -> Iterator
         if (item.identity, metric) in seen:
             yield FieldError(item.ref.loc, _twice(item, metric), "Remove one of them.")
         seen.add((item.identity, metric))
+
+
+def _out_of_reach(spec: EvaluateSpec) -> Iterator[FieldError]:
+    """A job's engine has no network, and rows of a dataset have no choices of their own."""
+    if spec.judge is not None:
+        remedy = "Ask a judge by alloy evaluate on a machine of your own."
+        yield FieldError(("judge",), "A job reaches no judge.", remedy)
+    for i, test in enumerate(spec.test_sets):
+        if test.metric.startswith("multiple_choice") and not test.choices:
+            remedy = "List the choices that all questions of the test set have."
+            yield FieldError(("test_sets", i, "choices"), "choices is missing.", remedy)
 
 
 def _twice(item: Resolved, metric: str) -> str:

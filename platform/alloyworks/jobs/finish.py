@@ -52,7 +52,7 @@ def _register(job: Job, attempt: Attempt, result: JobResult, files: list[FileFac
         }
         job.files = entries
         job.save(update_fields=["files"])
-        return evaluations.record(job, result.scores, models, datasets)
+        return evaluations.record(job, result.scores, models, datasets, result.tasks)
     facts = result.facts.model_dump(mode="json")
     versions.register(job, job.kind, prefix_of(attempt), entries, facts, models.values())
     return None

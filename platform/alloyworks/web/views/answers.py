@@ -15,11 +15,11 @@ from alloyworks.web.requests import to_file
 
 
 @require_GET
-def answers(request: HttpRequest, job_id: UUID, test_set: int) -> HttpResponse:
+def answers(request: HttpRequest, job_id: UUID, kind: str, place: int) -> HttpResponse:
     principal = principal_of(request, "datasets.download")
     job = reading.get(principal, job_id)
     chosen, at = (request.GET.get(name, "") for name in ("show", "at"))
-    context = answers_page.context_of(principal, job, test_set, chosen, at)
+    context = answers_page.context_of(principal, job, (kind, place), chosen, at)
     return render(request, "jobs/answers.html", context)
 
 

@@ -18,7 +18,7 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     found = reading.get(principal, job_id)
     context = job_page.context_of(principal, found)
     if principal.may("datasets.download"):
-        context["answers"] = answers_page.sets_of(found, context["inputs"])
+        context["answers"] = answers_page.kept(found, context["inputs"])
         context["may_forget"] = principal.may("datasets.delete")
     return render(request, "jobs/job.html", context)
 

@@ -66,10 +66,12 @@ def kept(job: Job, inputs: Sequence[job_page.Input]) -> list[Json]:
     heads = {entry.reference: entry.head for entry in inputs}
     sizes = {entry["path"]: entry["size"] for entry in job.files}
     found = []
-    for kind, place, head, _ in _asked(job, heads):
+    for kind, place, head, metric in _asked(job, heads):
         if files := answers.files_of(job, kind, place):
             size = sum(sizes[path] for path in files.values())
-            found.append({"kind": kind, "place": place, "head": head, "size": size})
+            found.append(
+                {"kind": kind, "place": place, "head": head, "metric": metric, "size": size}
+            )
     return found
 
 

@@ -22,7 +22,7 @@ MOST = 32  # of each
 LENGTH = Number(TestSet, "max_new_tokens", "Longest answer", "tokens", help="")
 LIMIT = Number(TestSet, "limit", "Questions", help="Only the first so many")
 OF_A_SET = ("dataset", "metric", LENGTH.name, LIMIT.name, *metrics.SETTINGS)
-SHOTS = Number(Task, "num_fewshot", "Solved examples", help="None: as the task says")
+SHOTS = Number(Task, "num_fewshot", "Solved examples", help="Before each question")
 OF_A_TASK = ("name", SHOTS.name, LIMIT.name, "chat_template")
 BATCH = Number(EvaluateSpec, "batch_size", "Batch size", "examples", "Answered at once")
 SEED = Number(EvaluateSpec, "seed", "Seed")
@@ -151,7 +151,10 @@ class EvaluateForm(JobForm):
     def _task(self, i: int, row: Row, faults: Faults) -> dict[str, Any]:
         under = f"{TASKS}.{i}"
         values = {f"{under}.{name}": text for name, text in row.items()}
-        numbers = [Number(n.spec, n.name, n.label, n.unit, n.help, under) for n in (SHOTS, LIMIT)]
+        shots, limit = (
+            number_field(Number(n.spec, n.name, n.label, n.unit, n.help, under), values, faults)
+            for n in (SHOTS, LIMIT)
+        )
         place = f"{under}.name"
         return {
             "number": i + 1,
@@ -166,7 +169,7 @@ class EvaluateForm(JobForm):
             ),
             "chat": f"{under}.chat_template",
             "chats": row.get("chat_template") == "true",
-            "numbers": [number_field(number, values, faults) for number in numbers],
+            "numbers": [replace(shots, placeholder="the task's"), limit],
         }
 
 

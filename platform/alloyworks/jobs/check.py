@@ -8,9 +8,10 @@ from django.db import transaction
 
 from alloyengine.spec.doctor import Report
 from alloyengine.spec.doctor.report import error
-from alloyengine.spec.evaluate import EvaluateSpec
+from alloyengine.spec.evaluate import EvaluateSpec, TestSet
 from alloyengine.spec.evolve import EvolveSpec
 from alloyengine.spec.merge import MergeSpec
+from alloyengine.spec.metrics import METRICS
 from alloyengine.spec.train import TrainSpec
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import names
@@ -28,8 +29,9 @@ READABLE = {
     "cpt": (*_ANSWERS, DatasetFormat.TEXT),
     "dpo": (DatasetFormat.PREFERENCE,),
     "distill": (*_ANSWERS, DatasetFormat.TEXT),
-    "exact_match": _ANSWERS,
-    "perplexity": (*_ANSWERS, DatasetFormat.TEXT),
+} | {
+    name: (*_ANSWERS, DatasetFormat.TEXT) if about.texts else _ANSWERS
+    for name, about in METRICS.items()
 }
 COLUMNS = {
     DatasetFormat.CHAT: "messages",
@@ -116,9 +118,15 @@ def _train_faults(spec: TrainSpec, inputs: Sequence[Resolved]) -> Iterator[Field
 
 
 def _evaluate_faults(spec: EvaluateSpec, inputs: Sequence[Resolved]) -> Iterator[FieldError]:
+    if spec.judge is not None:
+        remedy = "Ask a judge by alloy evaluate on a machine of your own."
+        yield FieldError(("judge",), "A job reaches no judge.", remedy)
+    yield from _without_choices(spec.test_sets, "test_sets")
     seen = set[tuple[UUID | None, str]]()
     for item in inputs:
         metric = ""
+        if item.ref.loc[0] == "tasks":
+            continue  # any number of tasks may read the same documents
         if item.dataset is not None:
             metric = spec.test_sets[int(item.ref.loc[1])].metric
             yield from _unasked(metric, item.dataset, item.ref.loc)
@@ -128,6 +136,7 @@ def _evaluate_faults(spec: EvaluateSpec, inputs: Sequence[Resolved]) -> Iterator
 
 
 def _evolve_faults(spec: EvolveSpec, inputs: Sequence[Resolved]) -> Iterator[FieldError]:
+    yield from _without_choices(spec.tasks, "tasks")
     searched = {item.identity for item in inputs if item.ref.loc[-1] == "dataset"}
     for item in inputs:
         if item.dataset is None:
@@ -145,6 +154,14 @@ def _unasked(metric: str, dataset: Dataset, loc: Sequence[str | int]) -> Iterato
     if not dataset.test_rows:
         remedy = "Upload it again with a larger test_percent."
         yield FieldError(loc, f"The dataset {dataset.name!r} has no test rows.", remedy)
+
+
+def _without_choices(tests: Sequence[TestSet], place: str) -> Iterator[FieldError]:
+    """Rows of a dataset have no choices of their own."""
+    for i, test in enumerate(tests):
+        if test.metric.startswith("multiple_choice") and not test.choices:
+            remedy = "List the choices that all questions of the test set have."
+            yield FieldError((place, i, "choices"), "choices is missing.", remedy)
 
 
 def _twice(item: Resolved, metric: str) -> str:

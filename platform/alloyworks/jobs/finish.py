@@ -39,6 +39,9 @@ def _problem(attempt: Attempt, result: JobResult, files: list[FileFacts]) -> str
 
 
 def _register(job: Job, attempt: Attempt, result: JobResult, files: list[FileFacts]) -> None:
+    entries: list[Entry] = [
+        Entry(path=file.path, size=file.size, sha256=file.sha256) for file in files
+    ]
     inputs = list(job.inputs.select_related("model_version", "dataset"))
     models: dict[str, ModelVersion] = {
         entry.reference: entry.model_version for entry in inputs if entry.model_version
@@ -47,10 +50,9 @@ def _register(job: Job, attempt: Attempt, result: JobResult, files: list[FileFac
         entry.reference: entry.dataset for entry in inputs if entry.dataset
     }
     if isinstance(result, EvaluateResult):
-        return evaluations.record(job, result.scores, models, datasets)
-    entries: list[Entry] = [
-        Entry(path=file.path, size=file.size, sha256=file.sha256) for file in files
-    ]
+        job.files = entries
+        job.save(update_fields=["files"])
+        return evaluations.record(job, result.scores, models, datasets, result.tasks)
     facts = result.facts.model_dump(mode="json")
     made = versions.register(job, job.kind, prefix_of(attempt), entries, facts, models.values())
     if isinstance(result, EvolveResult):

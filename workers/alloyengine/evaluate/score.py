@@ -1,25 +1,28 @@
 """One model on one test set: what a job, a comparison and a search of recipes have in common."""
 
-from collections.abc import Callable
 from typing import Any
 
-from alloyengine.evaluate.exact_match import exact_match
+from alloyengine.evaluate.answering import answered
+from alloyengine.evaluate.choosing import chosen
+from alloyengine.evaluate.examples import Advance, Choices, Row
+from alloyengine.evaluate.metrics import ANSWERED
 from alloyengine.evaluate.models import Loaded
 from alloyengine.evaluate.perplexity import perplexity
 from alloyengine.evaluate.scores import Figure
 from alloyengine.spec.evaluate import TestSet
-from alloyengine.train.data import Messages
-
-Advance = Callable[[int], None]
-"""Told after each batch how many examples are done; may raise to stop."""
 
 
 def score(
-    loaded: Loaded, test: TestSet, rows: list[Messages | str], batch_size: int, advance: Advance
+    loaded: Loaded, test: TestSet, rows: list[Row], batch_size: int, advance: Advance
 ) -> tuple[Figure, list[dict[str, Any]]]:
     """The figure, and what each row gave, in the rows' order. `rows` are those of `read_examples`,
-    or some of them. Raises InputError, and whatever `advance` raises.
+    or some of them. All metrics but win_rate, which needs a judge. Raises InputError, and whatever
+    `advance` raises.
     """
+    if test.metric in ANSWERED:
+        return answered(loaded, rows, test, batch_size, advance)
     if test.metric == "perplexity":
-        return perplexity(loaded, rows, batch_size, advance)
-    return exact_match(loaded, rows, test, batch_size, advance)
+        texts = [row for row in rows if not isinstance(row, Choices)]
+        return perplexity(loaded, texts, batch_size, advance)
+    asked = [row for row in rows if isinstance(row, Choices)]
+    return chosen(loaded, asked, test, batch_size, advance)

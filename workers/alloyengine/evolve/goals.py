@@ -15,13 +15,13 @@ from typing import Any
 
 from alloyengine.errors import InputError
 from alloyengine.evaluate.examples import question, read_examples
+from alloyengine.evaluate.metrics import ANSWERED
 from alloyengine.report import Reporter
 from alloyengine.spec.evolve import EvolveSpec, Goal
 
 Row = Any  # a conversation, a text, or what else a metric asks
 _FEWEST = 4  # questions that can be divided
 _LOWER = ("perplexity",)  # lower is better; not between 0 and 1
-_JUDGED = ("win_rate",)
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,9 @@ def _halves(goal: Goal, rows: Sequence[Row], seed: int) -> tuple[list[Row], list
 
 
 def _check(goal: Goal, row: Row) -> None:
-    if goal.metric in _JUDGED:
-        raise InputError(
-            "metric_unfit",
-            f"{goal.metric} compares models with each other and is no aim of a search.",
-            "Use a metric that scores a model by itself.",
-        )
-    if goal.metric == "exact_match":
-        question(row)
+    """InputError when there is nothing to compare an answer with."""
+    if goal.metric in ANSWERED:
+        question(row, goal.metric)
 
 
 def _distinct(goal: Goal, rows: Iterable[Row], report: Reporter) -> list[Row]:

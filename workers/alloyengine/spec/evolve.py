@@ -21,6 +21,13 @@ class Goal(TestSet):
         None, description="The dataset of the report; none: half of the test split is kept for it"
     )
 
+    @model_validator(mode="after")
+    def scores_a_model_by_itself(self) -> "Goal":
+        if self.metric == "win_rate":
+            msg = "win_rate compares models with each other and is no aim of a search"
+            raise broken_rule("metric", msg, "Use a metric that scores a model by itself.")
+        return self
+
 
 class Budget(Spec):
     """When the search ends, whichever comes first."""

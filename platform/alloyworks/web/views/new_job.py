@@ -11,6 +11,7 @@ from alloyworks.accounts.principal import Principal, principal_of
 from alloyworks.errors import NotFound, Problem, Unauthenticated
 from alloyworks.jobs import check, reading, submission
 from alloyworks.jobs.models import Job
+from alloyworks.web.estimate import takes
 from alloyworks.web.examination import examination_of, storable
 from alloyworks.web.examples import look_at
 from alloyworks.web.forms.base import JobForm
@@ -37,6 +38,9 @@ def new_job(request: HttpRequest, kind: str) -> HttpResponse:
         if do == "examples" and isinstance(form, TrainForm):
             look = look_at(form)
             return _page(request, form, Faults(), look.status, look=look)
+        if do == "estimate" and isinstance(form, TrainForm):
+            found = takes(form)
+            return _page(request, form, Faults(), found.status, takes=found)
         return _page(request, form, _checked(form) if do == "check" else form.act(do))
     form = form.settled()
     try:

@@ -19,7 +19,10 @@ Fault = Callable[[Nemesis], None]
 def kill(nemesis: Nemesis, spare: str = "") -> None:
     """SIGKILL to any process: a store, web, worker, an agent, an engine."""
     services = [mark for name, mark in nemesis.stage.services().items() if name != spare]
-    target = nemesis.chance.choice([*services, *nemesis.stage.runners()])
+    targets = [*services, *nemesis.stage.runners()]
+    if not targets:  # all are dead already, and not back yet
+        return None
+    target = nemesis.chance.choice(targets)
     if isinstance(target, Runner):
         return _kill_attempt(nemesis, target)
     if nemesis.send(target, signal.SIGKILL):

@@ -1,9 +1,11 @@
 """What each metric calls right, and how much of it."""
 
+import sys
 import time
 from typing import Any, get_args
 
 import pytest
+from absl import logging as absl_logging
 from rouge_score.rouge_scorer import RougeScorer
 
 from alloyengine.errors import InputError
@@ -13,6 +15,9 @@ from alloyengine.evaluate.metrics.overlap import longest_common
 from alloyengine.evaluate.metrics.pattern import Pattern
 from alloyengine.spec.evaluate import TestSet
 from alloyengine.spec.metrics import METRICS, Metric
+
+# It keeps what was stderr when it was imported, pytest's, and closes it when logging is set up anew.
+absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
 def grade(metric: str, answer: str, expected: str = "", **settings: Any) -> float:

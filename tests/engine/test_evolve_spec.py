@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from alloyengine.spec.evolve import EvolveSpec
 from alloyengine.spec.job import job_spec
-from alloyengine.spec.space import recipe_at, size, start_of
+from alloyengine.spec.space import put_back, recipe_at, size, start_of
 from tests.engine.evolving import RECIPE, spec_of
 
 
@@ -141,3 +141,25 @@ def test_its_inputs_are_models_and_datasets():
     found = {(ref.kind, ref.reference) for ref in spec.inputs()}
     models = {("model", name) for name in ("base", "first", "second")}
     assert found == models | {("dataset", "d"), ("dataset", "r")}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"low": 0, "high": 1},
+        {"low": 0, "high": 1, "start": 0.25},
+        {"low": 1e-6, "high": 1, "scale": "log", "start": 1e-3},
+        {"low": 0, "high": 1, "points": 3, "start": [0.1, 0.2, 0.3]},
+    ],
+)
+def test_ranges_are_put_back_where_they_stood(value: dict[str, Any]):
+    recipe = {
+        "merge_method": "linear",
+        "models": [{"model": "a", "parameters": {"weight": value}}, {"model": "b"}],
+        "parameters": {"weight": 0.5},
+    }
+    first = EvolveSpec.model_validate({"recipe": recipe, "tasks": [{"dataset": "d"}]})
+    written = put_back(first.recipe.model_dump(mode="json"), first.search)
+
+    assert written["models"][0]["parameters"]["weight"]["high"] == 1
+    assert EvolveSpec.model_validate({"recipe": written, "tasks": [{"dataset": "d"}]}) == first

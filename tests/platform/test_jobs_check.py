@@ -32,7 +32,12 @@ class TestForm:
     @pytest.mark.parametrize(
         ("spec", "loc", "msg", "remedy"),
         [
-            ({}, ("kind",), "kind is missing.", "Use 'evaluate' or 'evolve' or 'merge' or 'train'."),
+            (
+                {},
+                ("kind",),
+                "kind is missing.",
+                "Use 'evaluate' or 'evolve' or 'merge' or 'train'.",
+            ),
             ({"kind": "bake"}, ("kind",), "There is no kind 'bake'.", None),
             ([], (), "a list is not an object.", None),
             (None, (), "null is not an object.", None),

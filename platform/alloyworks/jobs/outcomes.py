@@ -129,7 +129,6 @@ _ALL = [
     *_yours(
         _SPEC,
         checkpoint_of_another="The checkpoints are of another run",
-        metric_unfit="The metric does not fit",
         model_silent="The models say nothing",
         module_pattern="A pattern of modules is wrong",
         modules_file="A list of modules is wrong",

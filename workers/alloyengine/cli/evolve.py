@@ -8,13 +8,13 @@ from typing import Annotated, get_args
 import typer
 
 from alloyengine.cli.console import ConsoleReporter
-from alloyengine.cli.evaluate import table
 from alloyengine.cli.inputs import locate
+from alloyengine.cli.scores import drawn
 from alloyengine.cli.specs import raw_of, validated
 from alloyengine.errors import InputError, Stopped
 from alloyengine.report import Reporter
-from alloyengine.spec.evaluate import Metric
 from alloyengine.spec.evolve import EvolveSpec
+from alloyengine.spec.metrics import Metric
 from alloyengine.spec.result import EvaluateResult
 
 
@@ -39,7 +39,8 @@ def evolve(
             f"{result.evaluations} candidates in {result.generations} generations; the best has "
             f"{result.score:.4f}. It is in {out}, all candidates are in {kept}."
         )
-    report.console.print(table(EvaluateResult(scores=result.scores)))
+    for table in drawn(EvaluateResult(scores=result.scores)):
+        report.console.print(table)
 
 
 def read_search(path: Path, report: Reporter) -> EvolveSpec:

@@ -124,7 +124,7 @@ def _check_apart(questions: Questions, searched: set[str]) -> None:
 
 def _key(row: Row) -> str:
     """What is asked, however it is written."""
-    messages = getattr(row, "messages", row)
+    messages: Any = getattr(row, "messages", row)
     if isinstance(messages, str):
         return _plain(messages)
     last = max(

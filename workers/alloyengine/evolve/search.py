@@ -7,6 +7,7 @@ from alloyengine.evolve.history import Candidate, History
 from alloyengine.evolve.scoring import Hopeless
 from alloyengine.evolve.selection import Candidates, best_of, hopeless, leading, ranks
 from alloyengine.evolve.strategy import Strategy
+from alloyengine.evolve.told import CANDIDATES, told
 from alloyengine.evolve.trial import Asked, Trials
 from alloyengine.report import Reporter
 from alloyengine.spec.evolve import EvolveSpec
@@ -95,6 +96,7 @@ class Search:
         self._report.metric("best", generation, best)
         self._report.metric("mean", generation, mean)
         self._report.metric("spread", generation, self._strategy.spread)
+        self._report.report(CANDIDATES, told(self._history.candidates))
         given_up = sum(not each.whole for each in tried)
         self._report.log(
             f"Generation {generation}: mean {mean:.4f}, best so far {best:.4f}"

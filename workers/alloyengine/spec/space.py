@@ -126,6 +126,19 @@ def taken_out(raw: dict[str, Any]) -> dict[str, Any]:
     return raw | {"recipe": recipe, "search": [*(search or ()), *found]}
 
 
+def put_back(recipe: dict[str, Any], ranges: Sequence[Range]) -> dict[str, Any]:
+    """The reverse: a recipe, as JSON has it, with ranges in place of the numbers that are searched."""
+    found: dict[str, Any] = _copied(recipe)
+    for item in ranges:
+        holder = _holder(found, item)
+        told = item.model_dump(exclude={"at"}, exclude_defaults=True)
+        start = holder[item.at[-1]]
+        # Of several numbers that are alike, one is said.
+        alike = isinstance(start, list) and len(set(start)) == 1
+        holder[item.at[-1]] = told | {"start": start[0] if alike else start}
+    return found
+
+
 def _copied(value: Any, depth: int = 0) -> Any:
     if isinstance(value, dict) and depth < _COPIED:
         return {key: _copied(inner, depth + 1) for key, inner in value.items()}
@@ -172,7 +185,8 @@ def _start(told: dict[str, Any]) -> Any:
     low, high, points = told.get("low"), told.get("high"), told.get("points", 1)
     start = told.get("start")
     if start is None:
-        ends = [float(end) for end in (low, high) if _is_number(end) and abs(end) <= _MOST]
+        numbers: list[Any] = [end for end in (low, high) if _is_number(end)]
+        ends = [float(number) for number in numbers if abs(number) <= _MOST]
         start = sum(ends) / len(ends) if ends else 0.0
         if told.get("scale") == "log" and len(ends) == 2 and min(ends) > 0:
             start = math.sqrt(ends[0]) * math.sqrt(ends[1])

@@ -20,7 +20,7 @@ from alloyworks.jobs import deadline, outcomes, reading, waiting
 from alloyworks.jobs.models import Attempt, Job, JobInput
 from alloyworks.jobs.outcomes import Told
 from alloyworks.jobs.states import CANCELLED, FAILED, UNFINISHED
-from alloyworks.web import choices, job_scores
+from alloyworks.web import candidates, choices, job_scores
 from alloyworks.web.forms.recipe import lean, written
 from alloyworks.web.job_log import lines_of
 from alloyworks.web.scores import Head
@@ -32,6 +32,7 @@ ROLES = {
     "teacher": "Teacher",
     "replay": "Replay",
     "forgetting": "General set",
+    "report": "Report",
     "dataset": "Dataset",
 }
 
@@ -85,6 +86,7 @@ def context_of(principal: Principal, job: Job) -> dict[str, Any]:
         "model": _model(job),
         "scores": job_scores.table(job, heads := {each.reference: each.head for each in inputs}),
         "regressions": job_scores.regressions(job, heads),
+        "candidates": candidates.drawn(job, heads) if job.kind == "evolve" else None,
         "compare": _compared(inputs),
     }
 
@@ -128,8 +130,13 @@ def _in_order(job: Job) -> dict[str, Any]:
 
 
 def _recipe(principal: Principal, job: Job, spec: dict[str, Any]) -> str:
-    """Of a merge, with names in place of ids: as the form takes it."""
-    return written(lean(spec), principal) if job.kind == "merge" else ""
+    """With names in place of ids, as the form takes it: of a merge, or the one that a search found."""
+    if job.kind == "merge":
+        return written(lean(spec), principal)
+    if job.kind == "evolve" and job.result:
+        found = {"kind": "merge", "recipe": job.result["recipe"]}
+        return written(lean(found), principal)
+    return ""
 
 
 def _scans(job: Job) -> bool:

@@ -1,11 +1,13 @@
-"""The scores of an evaluation on its job's page: all models beside the first, and what got worse."""
+"""Scores on a job's page: of an evaluation, all models beside the first, and what got worse; of an
+evolution, what was found beside where it began.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from alloyengine.spec.result import Compared, EvaluateResult
+from alloyengine.spec.result import RESULT, START, Compared, EvaluateResult, EvolveResult
 from alloyworks.jobs.models import Job
 from alloyworks.web.scores import Figure, Head, Table, Verdict, table_of
 
@@ -14,6 +16,8 @@ SURE = ("better", "worse")
 
 
 def table(job: Job, heads: Heads) -> Table | None:
+    if job.result and job.result["kind"] == "evolve":
+        return _of_evolution(job, heads)
     result = _result(job)
     if result is None:
         return None
@@ -24,6 +28,27 @@ def table(job: Job, heads: Heads) -> Table | None:
     asked |= {f"task:{score.task}": Head(score.task) for score in result.tasks}
     reference = names[0] if len(names) > 1 else None
     return table_of(_figures(result), models, asked, reference, _verdicts(result))
+
+
+def _of_evolution(job: Job, heads: Heads) -> Table | None:
+    """On questions that the search has not seen: the parents, where it began, and what it found."""
+    try:
+        result = EvolveResult.model_validate(job.result)
+    except ValidationError:
+        return None
+    ours = {START: Head("The recipe it began with"), RESULT: Head("The best that was found")}
+    names = dict.fromkeys(score.model for score in result.scores)
+    order = [
+        *(name for name in names if name not in ours),
+        *(name for name in ours if name in names),
+    ]
+    models = {name: ours.get(name) or heads.get(name, Head(name)) for name in order}
+    sets = {score.dataset: heads.get(score.dataset, Head(score.dataset)) for score in result.scores}
+    figures = [
+        Figure(s.model, s.dataset, s.metric, s.value, s.stderr, s.examples) for s in result.scores
+    ]
+    reference = START if START in models else order[0]
+    return table_of(figures, models, sets, reference)
 
 
 def regressions(job: Job, heads: Heads) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from alloyengine.spec.base import Reference, Spec
+from alloyengine.spec.merge import Recipe
 from alloyengine.spec.metrics import Metric
 from alloyengine.spec.significance import Verdict
 
@@ -143,4 +144,24 @@ class EvaluateResult(Spec):
     unjudged: int = Field(0, description="Answers on which the judge gave no verdict")
 
 
-JobResult = Annotated[TrainResult | MergeResult | EvaluateResult, Field(discriminator="kind")]
+RESULT, START = "result", "start"
+"""What scores of an evolution call the model that it made, and where it began."""
+
+
+class EvolveResult(Spec):
+    """Scores are on the questions of the report, which the search has not seen."""
+
+    kind: Literal["evolve"] = "evolve"
+    facts: ModelFacts
+    recipe: Recipe = Field(description="Of the winner")
+    evaluations: int = Field(description="Candidates, the start among them")
+    generations: int
+    score: float = Field(description="Of the winner in the search")
+    scores: list[Score] = Field(
+        description="Of the winner (`result`), the recipe it began with (`start`) and its parents"
+    )
+
+
+JobResult = Annotated[
+    TrainResult | MergeResult | EvaluateResult | EvolveResult, Field(discriminator="kind")
+]

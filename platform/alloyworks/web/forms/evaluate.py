@@ -6,31 +6,22 @@ from typing import Any, ClassVar, Self
 
 from django.http import QueryDict
 
-from alloyengine.spec.evaluate import EvaluateSpec, Task, TestSet
-from alloyengine.spec.metrics import METRICS
+from alloyengine.spec.evaluate import EvaluateSpec, Task
 from alloyworks.accounts.principal import Principal
-from alloyworks.catalog.models import Dataset
 from alloyworks.web import choices
-from alloyworks.web.forms import metrics, rows
+from alloyworks.web.forms import rows, test_sets
 from alloyworks.web.forms.base import JobForm, trimmed, with_text
 from alloyworks.web.forms.fields import Faults, Field, Number, number_field, text_of
-from alloyworks.web.forms.fitting import unfit_for_testing
 from alloyworks.web.forms.rows import Row
 
 SETS, TASKS = "test_sets", "tasks"
 MOST = 32  # of each
-LENGTH = Number(TestSet, "max_new_tokens", "Longest answer", "tokens", help="")
-LIMIT = Number(TestSet, "limit", "Questions", help="Only the first so many")
-OF_A_SET = ("dataset", "metric", LENGTH.name, LIMIT.name, *metrics.SETTINGS)
+LIMIT = test_sets.LIMIT
+OF_A_SET = test_sets.COLUMNS
 SHOTS = Number(Task, "num_fewshot", "Solved examples", help="Before each question")
 OF_A_TASK = ("name", SHOTS.name, LIMIT.name, "chat_template")
 BATCH = Number(EvaluateSpec, "batch_size", "Batch size", "examples", "Answered at once")
 SEED = Number(EvaluateSpec, "seed", "Seed")
-FIRST = "exact_match"
-OFFERED = [
-    (name, about.label, about.meaning) for name, about in METRICS.items() if name != "win_rate"
-]
-"""A job reaches no judge, so there is no win rate."""
 
 
 @dataclass
@@ -46,16 +37,14 @@ class EvaluateForm(JobForm):
 
     @classmethod
     def fresh(cls, principal: Principal, query: QueryDict) -> Self:
-        sets = [_row(dataset) for dataset in query.getlist("dataset")[:MOST]] or [_row()]
+        sets = [test_sets.row(d) for d in query.getlist("dataset")[:MOST]] or [test_sets.row()]
         models = choices.references(query.getlist("model"))
         return cls(principal, {n.place: n.default for n in (BATCH, SEED)}, models, sets)
 
     @classmethod
     def of_spec(cls, principal: Principal, spec: Mapping[str, Any]) -> Self:
         values = {name: text_of(spec.get(name)) for name in ("name", BATCH.place, SEED.place)}
-        sets = [
-            {name: metrics.shown(name, row.get(name)) for name in OF_A_SET} for row in spec[SETS]
-        ]
+        sets = [test_sets.of_spec(row) for row in spec[SETS]]
         tasks = [
             {name: text_of(row.get(name)) for name in OF_A_TASK} for row in spec.get(TASKS, ())
         ]
@@ -79,7 +68,7 @@ class EvaluateForm(JobForm):
             "kind": self.kind,
             **with_text(self.values),
             "models": self.models,
-            SETS: [metrics.read(with_text(row), (SETS, i)) for i, row in enumerate(sets)],
+            SETS: test_sets.spec(SETS, sets),
             TASKS: tasks,
         }
 
@@ -91,14 +80,13 @@ class EvaluateForm(JobForm):
         return [*alone, *of_models, *of_sets, *of_tasks]
 
     def act(self, do: str) -> Faults:
-        self.sets = rows.changed(self.sets, SETS, do, _row(), MOST)
+        self.sets = rows.changed(self.sets, SETS, do, test_sets.row(), MOST)
         self.tasks = rows.changed(self.tasks, TASKS, do, {}, MOST)
         return Faults()
 
     def drawn(self, faults: Faults) -> dict[str, Any]:
-        self.sets = self.sets or ([] if self.tasks else [_row()])
+        self.sets = self.sets or ([] if self.tasks else [test_sets.row()])
         at_models = {name: faults.at(f"models.{i}") for i, name in enumerate(self.models)}
-        offered = choices.offered_datasets(self.principal)
         advanced = [number_field(number, self.values, faults) for number in (BATCH, SEED)]
         changed = any(
             f.value not in ("", n.default) for f, n in zip(advanced, (BATCH, SEED), strict=True)
@@ -117,35 +105,13 @@ class EvaluateForm(JobForm):
                 *faults.at("models"),
                 *(error for errors in at_models.values() for error in errors),
             ],
-            "sets": [self._set(i, row, offered, faults) for i, row in enumerate(self.sets)],
+            "sets": test_sets.drawn(self.principal, SETS, self.sets, faults, bool(self.tasks)),
             "sets_errors": faults.at(SETS),
-            "metrics": OFFERED,
+            "metrics": test_sets.OFFERED,
             "tasks": [self._task(i, row, faults) for i, row in enumerate(self.tasks)],
             "tasks_errors": faults.at(TASKS),
             "advanced": advanced,
             "advanced_open": changed or any(field.errors for field in advanced),
-        }
-
-    def _set(self, i: int, row: Row, offered: list[Dataset], faults: Faults) -> dict[str, Any]:
-        metric, under = row.get("metric") or FIRST, f"{SETS}.{i}"
-        dataset = row.get("dataset", "")
-
-        def refusal(found: Dataset) -> str:
-            return unfit_for_testing(found, metric)
-
-        groups = choices.of_datasets(self.principal, offered, refusal, dataset)
-        place = f"{under}.dataset"
-        numbers = [Number(n.spec, n.name, n.label, n.unit, n.help, under) for n in (LENGTH, LIMIT)]
-        values = {f"{under}.{name}": text for name, text in row.items()}
-        return {
-            "number": i + 1,
-            "remove": f"remove.{under}" if len(self.sets) > 1 or self.tasks else "",
-            "dataset": Field(place, "Test set", dataset, groups=groups, errors=faults.at(place)),
-            "metric": Field(
-                f"{under}.metric", "Metric", metric, errors=faults.at(f"{under}.metric")
-            ),
-            "numbers": [number_field(number, values, faults) for number in numbers],
-            "settings": metrics.fields(metric, under, values, faults),
         }
 
     def _task(self, i: int, row: Row, faults: Faults) -> dict[str, Any]:
@@ -171,7 +137,3 @@ class EvaluateForm(JobForm):
             "chats": row.get("chat_template") == "true",
             "numbers": [replace(shots, placeholder="the task's"), limit],
         }
-
-
-def _row(dataset: str = "") -> Row:
-    return {"dataset": dataset, "metric": FIRST, LENGTH.name: LENGTH.default}

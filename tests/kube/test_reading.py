@@ -91,8 +91,10 @@ def test_a_pod_that_ended_leaves_the_word_to_the_job() -> None:
     ("message", "words"),
     [
         (
-            ("0/5 nodes are available: 2 Insufficient nvidia.com/gpu, 3 node(s) had untolerated taint "
-            "{pool: x, y}. preemption: 0/5 nodes are available: 5 Preemption is not helpful."),
+            (
+                "0/5 nodes are available: 2 Insufficient nvidia.com/gpu, 3 node(s) had untolerated taint "
+                "{pool: x, y}. preemption: 0/5 nodes are available: 5 Preemption is not helpful."
+            ),
             "No machine is free for it. Of 5: 2 too few free GPUs; 3 reserved for others.",
         ),
         (

@@ -12,13 +12,14 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from alloyengine.spec.evaluate import EvaluateSpec
+from alloyengine.spec.evolve import EvolveSpec
 from alloyengine.spec.job import job_spec
 from alloyengine.spec.merge import MergeSpec
 from alloyengine.spec.train import TrainSpec
 from alloyworks.catalog.ingest.faults import shown
 from alloyworks.errors import FieldError, Invalid
 
-JobSpec = TrainSpec | MergeSpec | EvaluateSpec
+JobSpec = TrainSpec | MergeSpec | EvaluateSpec | EvolveSpec
 Schema = dict[str, Any]
 
 SCHEMA: Schema = job_spec.json_schema()

@@ -8,6 +8,7 @@ from django.db import transaction
 from pydantic import BaseModel
 
 from alloyengine.spec.evaluate import EvaluateSpec
+from alloyengine.spec.evolve import EvolveSpec
 from alloyengine.spec.merge import MergeSpec
 from alloyengine.spec.train import TrainSpec
 from alloyworks.accounts import audit
@@ -102,3 +103,5 @@ def _default_name(spec: JobSpec, inputs: Iterable[Resolved]) -> str:
             return f"Merge of {models} models"
         case EvaluateSpec():
             return f"Evaluate {models} model{'' if models == 1 else 's'}"
+        case EvolveSpec():
+            return f"Evolved merge of {models} models"

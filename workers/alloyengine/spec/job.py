@@ -5,9 +5,11 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter
 
 from alloyengine.spec.evaluate import EvaluateSpec
+from alloyengine.spec.evolve import EvolveSpec
 from alloyengine.spec.merge import MergeSpec
 from alloyengine.spec.train import TrainSpec
 
-JobSpec = Annotated[TrainSpec | MergeSpec | EvaluateSpec, Field(discriminator="kind")]
-job_spec: TypeAdapter[TrainSpec | MergeSpec | EvaluateSpec] = TypeAdapter(JobSpec)
+AnySpec = TrainSpec | MergeSpec | EvaluateSpec | EvolveSpec
+JobSpec = Annotated[AnySpec, Field(discriminator="kind")]
+job_spec: TypeAdapter[AnySpec] = TypeAdapter(JobSpec)
 """Validates (`validate_python`, `validate_json`) and describes (`json_schema`) job specs."""

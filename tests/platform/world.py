@@ -55,7 +55,8 @@ class World:
         return new_job(self.owner, self.spec(kind), state=state, name=f"{kind} job", **changes)
 
     def spec(self, kind: str) -> dict[str, Any]:
-        return {"train": self.train, "merge": self.merge, "evaluate": self.evaluate}[kind]()
+        made = {"train": self.train, "merge": self.merge, "moe": self.moe}
+        return made[kind]() if kind in made else self.evaluate()
 
     def train(self, **changes: Any) -> dict[str, Any]:
         return {
@@ -73,6 +74,15 @@ class World:
             "parameters": {"weight": 0.5},
         }
         return {"kind": "merge", "name": "both", "recipe": recipe | changes}
+
+    def moe(self, *experts: str, **changes: Any) -> dict[str, Any]:
+        chosen = experts or (str(self.base.id), str(self.tuned.id))
+        listed = [
+            {"source_model": reference, "positive_prompts": [f"prompt {number}"]}
+            for number, reference in enumerate(chosen)
+        ]
+        recipe = {"base_model": str(self.base.id), "experts": listed}
+        return {"kind": "moe", "recipe": recipe | changes}
 
     def evaluate(self, *models: str, **changes: Any) -> dict[str, Any]:
         return {

@@ -16,7 +16,7 @@ from alloyworks.catalog import evaluations, lineage, versions
 from alloyworks.catalog.models import Evaluation, ModelVersion
 
 router = Router()
-Origin = Literal["base", "train", "merge"]
+Origin = Literal["base", "train", "merge", "moe"]
 Wanted = Annotated[Origin | None, Query(description="Only models that came about like this")]
 
 

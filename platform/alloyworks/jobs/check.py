@@ -10,12 +10,13 @@ from alloyengine.spec.doctor import Report
 from alloyengine.spec.doctor.report import error
 from alloyengine.spec.evaluate import EvaluateSpec
 from alloyengine.spec.merge import MergeSpec
+from alloyengine.spec.moe import MoeSpec
 from alloyengine.spec.train import TrainSpec
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import names
 from alloyworks.catalog.models import Dataset, DatasetFormat
 from alloyworks.errors import FieldError, Invalid
-from alloyworks.jobs import merging, specs
+from alloyworks.jobs import merging, specs, upcycling
 from alloyworks.jobs.references import Resolved, resolve
 from alloyworks.jobs.specs import JobSpec
 
@@ -82,6 +83,8 @@ def _looked_at(principal: Principal, spec: JobSpec) -> tuple[list[Resolved], lis
     match spec:
         case TrainSpec():
             faults += _train_faults(spec, inputs)
+        case MoeSpec():
+            faults += upcycling.faults_of(spec, inputs)
         case EvaluateSpec():
             faults += _evaluate_faults(spec, inputs)
     return inputs, faults

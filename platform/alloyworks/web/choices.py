@@ -13,7 +13,7 @@ from alloyworks.jobs.models import Job
 from alloyworks.jobs.states import UNFINISHED
 
 MOST = 500
-MAKERS = ("train", "merge")
+MAKERS = ("train", "merge", "moe")
 TO_COME = "job:"
 
 

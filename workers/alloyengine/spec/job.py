@@ -6,8 +6,10 @@ from pydantic import Field, TypeAdapter
 
 from alloyengine.spec.evaluate import EvaluateSpec
 from alloyengine.spec.merge import MergeSpec
+from alloyengine.spec.moe import MoeSpec
 from alloyengine.spec.train import TrainSpec
 
-JobSpec = Annotated[TrainSpec | MergeSpec | EvaluateSpec, Field(discriminator="kind")]
-job_spec: TypeAdapter[TrainSpec | MergeSpec | EvaluateSpec] = TypeAdapter(JobSpec)
+AnySpec = TrainSpec | MergeSpec | MoeSpec | EvaluateSpec
+JobSpec = Annotated[AnySpec, Field(discriminator="kind")]
+job_spec: TypeAdapter[AnySpec] = TypeAdapter(JobSpec)
 """Validates (`validate_python`, `validate_json`) and describes (`json_schema`) job specs."""

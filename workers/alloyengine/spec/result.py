@@ -86,6 +86,12 @@ class MergeResult(Spec):
     facts: ModelFacts
 
 
+class MoeResult(Spec):
+    kind: Literal["moe"] = "moe"
+    facts: ModelFacts
+    active_parameters: int = Field(ge=0, description="Weights that each token meets")
+
+
 class Score(Spec):
     """One model on one test set."""
 
@@ -102,4 +108,6 @@ class EvaluateResult(Spec):
     scores: list[Score]
 
 
-JobResult = Annotated[TrainResult | MergeResult | EvaluateResult, Field(discriminator="kind")]
+JobResult = Annotated[
+    TrainResult | MergeResult | MoeResult | EvaluateResult, Field(discriminator="kind")
+]

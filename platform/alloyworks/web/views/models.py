@@ -18,7 +18,13 @@ from alloyworks.web import model_page
 from alloyworks.web.requests import cursor_of, to_file
 
 A_PAGE = 25
-ORIGINS = {"": "All", "base": "Base models", "train": "Trained", "merge": "Merged"}
+ORIGINS = {
+    "": "All",
+    "base": "Base models",
+    "train": "Trained",
+    "merge": "Merged",
+    "moe": "Mixtures",
+}
 
 
 @require_GET

@@ -17,10 +17,13 @@ from alloyworks.web.forms.base import JobForm
 from alloyworks.web.forms.evaluate import EvaluateForm
 from alloyworks.web.forms.fields import Faults
 from alloyworks.web.forms.merge import MergeForm
+from alloyworks.web.forms.moe import MoeForm
 from alloyworks.web.forms.running import PLACES, Running
 from alloyworks.web.forms.train import TrainForm
 
-FORMS: dict[str, type[JobForm]] = {form.kind: form for form in (TrainForm, MergeForm, EvaluateForm)}
+FORMS: dict[str, type[JobForm]] = {
+    form.kind: form for form in (TrainForm, MergeForm, MoeForm, EvaluateForm)
+}
 
 
 def new_job(request: HttpRequest, kind: str) -> HttpResponse:

@@ -33,9 +33,9 @@ STARTS = 10
 
 FILL = """
     INSERT INTO jobs_job (id, organisation_id, created_at, name, kind, spec, state, attempt_number,
-                          attempts_before, attempt_limit, progress, reports)
+                          attempts_before, attempt_limit, progress, reports, files)
     SELECT gen_random_uuid(), %s, now() - n * interval '1 second', 'job ' || n, 'merge', '{}',
-           'succeeded', 1, 0, 3, '{}', '{}'
+           'succeeded', 1, 0, 3, '{}', '{}', '[]'
     FROM generate_series(1, %s) n
 """
 

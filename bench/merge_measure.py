@@ -35,9 +35,13 @@ class Runs:
     def median(self) -> float:
         return statistics.median(run.seconds for run in self.runs)
 
+    @property
+    def peak(self) -> int:
+        """bytes"""
+        return max(run.peak for run in self.runs)
+
     def figures(self, who: str) -> dict[str, float]:
-        peak = max(run.peak for run in self.runs)
-        return {f"{who} s": round(self.median, 2), f"{who} GB": gigabytes(peak)}
+        return {f"{who} s": round(self.median, 2), f"{who} GB": gigabytes(self.peak)}
 
     @property
     def spread(self) -> dict[str, float | list[float]]:

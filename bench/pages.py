@@ -34,9 +34,9 @@ LISTS = ("/jobs", "/jobs?limit=200", "/jobs?state=succeeded", "/models", "/datas
 
 FILL = """
     INSERT INTO jobs_job (id, organisation_id, created_at, name, kind, spec, state, attempt_number,
-                          attempt_limit, progress, reports)
+                          attempt_limit, progress, reports, files)
     SELECT gen_random_uuid(), %s, now() - n * interval '1 second', 'job ' || n, 'train', '{}',
-           'succeeded', 1, 3, '{}', '{}'
+           'succeeded', 1, 3, '{}', '{}', '[]'
     FROM generate_series(1, %s) n
 """
 

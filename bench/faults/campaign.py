@@ -13,7 +13,7 @@ from bench.faults.invariants import violations
 from bench.faults.nemesis import Nemesis
 from bench.faults.plays import Accepted, play
 from bench.faults.scenarios import LEASE, SCENARIOS
-from bench.faults.stage import Stage, stage
+from bench.faults.stage import Stage, failing_store, stage
 from bench.machine import where
 
 Told = Callable[[str, float, float], None]  # phase, done, total
@@ -29,7 +29,8 @@ def run(scenario: str, minutes: float, jobs: int, seed: int, told: Told) -> Figu
         raise ValueError(f"scenario {scenario!r} is unknown; there are: {', '.join(SCENARIOS)}")
     with tempfile.TemporaryDirectory(prefix="alloy-faults-") as folder:
         told("Starting", 0, 1)
-        with stage(Path(folder), SETTINGS, TENANTS) as here:
+        open_stage = failing_store if scenario == "storage" else stage
+        with open_stage(Path(folder), SETTINGS, TENANTS) as here:
             found = _play(here, scenario, minutes * 60, jobs, seed, told)
     asked = {"scenario": scenario, "minutes": minutes, "seed": seed}
     return asked | found | {"where": where()}

@@ -20,7 +20,7 @@ def figures(accepted: list[Accepted], nemesis: Nemesis) -> Figures:
     tries = [attempt for found in attempts.values() for attempt in found]
     failures = [row["failure"]["code"] for row in jobs.values() if row["failure"]]
     return {
-        "faults": dict(nemesis.struck),
+        "faults": dict(nemesis.struck + _of_storage(nemesis)),
         "jobs": len(jobs),
         "ended": dict(Counter(row["state"] for row in jobs.values())),
         "failed because": dict(Counter(failures)),
@@ -29,6 +29,11 @@ def figures(accepted: list[Accepted], nemesis: Nemesis) -> Figures:
         "start delay s": _spread(_delays(jobs.values(), attempts)),
         "successor s": _spread(_successors(nemesis, attempts)),
     }
+
+
+def _of_storage(nemesis: Nemesis) -> Counter[str]:
+    store = nemesis.stage.store
+    return store.struck if store else Counter()
 
 
 def _delays(jobs: Iterable[Figures], attempts: dict[str, list[Figures]]) -> list[float]:

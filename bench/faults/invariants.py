@@ -14,6 +14,7 @@ from bench.faults.stage import Stage
 from bench.faults.tenant import Tenant
 
 Row = dict[str, Any]
+Sizes = dict[str, int]  # by key, bytes
 TERMINAL = ("succeeded", "failed", "cancelled")
 
 
@@ -28,19 +29,18 @@ def violations(stage: Stage, accepted: list[Accepted]) -> list[str]:
             }
             found += _lost(mine, jobs)
             found += _ends(mine, jobs)
-            found += _attempts(
-                jobs, ask("SELECT * FROM jobs_attempt WHERE organisation_id = %s ORDER BY number")
-            )
+            attempts = ask("SELECT * FROM jobs_attempt WHERE organisation_id = %s ORDER BY number")
+            found += _attempts(jobs, attempts)
+            found += _metered(attempts, ask("SELECT * FROM usage_usage WHERE organisation_id = %s"))
             found += _ended_once(ask)
             found += _late_words(ask)
             versions = ask("SELECT * FROM catalog_modelversion WHERE organisation_id = %s")
             found += _made(jobs, versions)
-            found += _stored(
-                stage,
-                tenant,
-                versions,
-                ask("SELECT * FROM catalog_dataset WHERE organisation_id = %s"),
-            )
+            datasets = ask("SELECT * FROM catalog_dataset WHERE organisation_id = %s")
+            kept = ask("SELECT * FROM jobs_checkpoint WHERE organisation_id = %s")
+            promised = _of_versions(versions) | _of_datasets(datasets)
+            promised |= _of_checkpoints(kept) | _of_answers(jobs)
+            found += _stored(stage, tenant, promised)
     return found + [f"A runner of job {left.job} is left over." for left in stage.runners()]
 
 
@@ -86,6 +86,24 @@ def _attempts(jobs: dict[str, Row], attempts: list[Row]) -> Iterator[str]:
             yield f"Job {job_id} is {row['state']}, its attempts {states}."
 
 
+def _metered(attempts: list[Row], ledger: list[Row]) -> Iterator[str]:
+    """A row of the ledger for every attempt that ran, of its length, and no other."""
+    ran = {
+        (attempt["job_id"], attempt["number"]): attempt["finished_at"] - attempt["started_at"]
+        for attempt in attempts
+        if attempt["started_at"] and attempt["finished_at"]
+    }
+    metered = [(row["job_id"], row["attempt_number"]) for row in ledger]
+    for job_id, number in ran.keys() ^ set(metered):
+        yield f"Attempt {number} of job {job_id} ran, or was metered, but not both."
+    if len(set(metered)) != len(metered):
+        yield "An attempt is metered twice."
+    for row in ledger:
+        length = ran.get((row["job_id"], row["attempt_number"]))
+        if length and abs(length.total_seconds() - row["seconds"]) > 0.001:
+            yield f"Job {row['job_id']} ran {length}, and was metered {row['seconds']} s."
+
+
 def _ended_once(ask: Any) -> Iterator[str]:
     told = ask(
         "SELECT job_id, count(*) AS times FROM jobs_event "
@@ -122,18 +140,32 @@ def _made(jobs: dict[str, Row], versions: list[Row]) -> Iterator[str]:
         yield "A job has made two models."
 
 
-def _stored(
-    stage: Stage, tenant: Tenant, versions: list[Row], datasets: list[Row]
-) -> Iterator[str]:
+def _of_versions(versions: list[Row]) -> Sizes:
+    return _sizes((version["storage_prefix"], version["files"]) for version in versions)
+
+
+def _of_datasets(datasets: list[Row]) -> Sizes:
+    prefix = "orgs/{organisation_id}/datasets/{id}/"
+    return _sizes((prefix.format(**dataset), dataset["files"]) for dataset in datasets)
+
+
+def _of_checkpoints(kept: list[Row]) -> Sizes:
+    """Those of jobs that failed or were cancelled, which may be gone on with."""
+    prefix = "orgs/{organisation_id}/jobs/{job_id}/checkpoints/{attempt_number}-{step}/"
+    return _sizes((prefix.format(**checkpoint), checkpoint["files"]) for checkpoint in kept)
+
+
+def _sizes(folders: Iterable[tuple[str, list[Row]]]) -> Sizes:
+    return {prefix + file["path"]: file["size"] for prefix, files in folders for file in files}
+
+
+def _of_answers(jobs: dict[str, Row]) -> Sizes:
+    prefix = "orgs/{organisation_id}/jobs/{id}/attempts/{attempt_number}/"
+    return _sizes((prefix.format(**job), job["files"]) for job in jobs.values())
+
+
+def _stored(stage: Stage, tenant: Tenant, promised: Sizes) -> Iterator[str]:
     """Every byte of what is registered, and nothing else."""
-    promised = {
-        f"{version['storage_prefix']}{file['path']}": file["size"]
-        for version in versions
-        for file in version["files"]
-    }
-    for dataset in datasets:
-        prefix = f"orgs/{tenant.organisation}/datasets/{dataset['id']}/"
-        promised |= {prefix + file["path"]: file["size"] for file in dataset["files"]}
     there = dict(_objects(stage, f"orgs/{tenant.organisation}/"))
     for key, size in promised.items():
         if there.get(key) != size:

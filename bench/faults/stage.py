@@ -2,11 +2,12 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import psutil
 from alloyworks.embedded import processes, stack
 from alloyworks.embedded.processes import Mark
 from alloyworks.embedded.state import State
+from bench.faults.store import Store, store
 from bench.faults.tenant import Tenant
 from bench.models import Llama, tiny
 
@@ -53,6 +55,7 @@ class Stage:
     running: stack.Running
     tenants: list[Tenant]
     bases: list[str]  # ids of the base models
+    store: Store | None = None  # one that can be made to fail
 
     @property
     def environment(self) -> dict[str, str]:
@@ -73,6 +76,16 @@ class Stage:
 
     def _facts(self) -> dict[str, Any]:
         return stack.facts(State(self.running.state_dir))
+
+
+@contextmanager
+def failing_store(folder: Path, settings: dict[str, str], tenants: int) -> Iterator[Stage]:
+    """As `stage`, with an object store that can be made to fail."""
+    with (
+        store(folder / "store", random.Random(1)) as (proxy, given),
+        stage(folder / "state", settings | given, tenants) as here,
+    ):
+        yield replace(here, store=proxy)
 
 
 @contextmanager

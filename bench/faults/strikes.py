@@ -3,12 +3,15 @@
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 
+import psycopg
 import redis
 from celery import Celery
 
 from bench.faults.nemesis import Kill, Nemesis
 from bench.faults.stage import Runner
+from bench.faults.tenant import Tenant
 
 Fault = Callable[[Nemesis], None]
 
@@ -16,7 +19,10 @@ Fault = Callable[[Nemesis], None]
 def kill(nemesis: Nemesis, spare: str = "") -> None:
     """SIGKILL to any process: a store, web, worker, an agent, an engine."""
     services = [mark for name, mark in nemesis.stage.services().items() if name != spare]
-    target = nemesis.chance.choice([*services, *nemesis.stage.runners()])
+    targets = [*services, *nemesis.stage.runners()]
+    if not targets:  # all are dead already, and not back yet
+        return None
+    target = nemesis.chance.choice(targets)
     if isinstance(target, Runner):
         return _kill_attempt(nemesis, target)
     if nemesis.send(target, signal.SIGKILL):
@@ -68,6 +74,13 @@ def stall_storage(nemesis: Nemesis) -> None:
     nemesis.struck["stalled storage"] += 1
 
 
+def spoil_storage(nemesis: Nemesis, busy: float, cut: float) -> None:
+    """From now on these shares of storage's answers are 503 or break off."""
+    if nemesis.stage.store is None:
+        raise RuntimeError("this stage has no store that can be made to fail")
+    nemesis.stage.store.busy, nemesis.stage.store.cut = busy, cut
+
+
 def stall_broker(nemesis: Nemesis) -> None:
     nemesis.freeze("valkey", nemesis.chance.uniform(2, 12))
     nemesis.struck["stalled the broker"] += 1
@@ -77,6 +90,38 @@ def restart_database(nemesis: Nemesis) -> None:
     """As `pg_ctl restart -m immediate`: every process of it dies at once."""
     if nemesis.send(nemesis.stage.services().get("postgres"), signal.SIGQUIT):
         nemesis.struck["restarted the database"] += 1
+
+
+def fill_quota(nemesis: Nemesis) -> None:
+    """A tenant's storage is full for a while: what it submits meanwhile is refused."""
+    tenant = nemesis.chance.choice(nemesis.stage.tenants)
+    if _allow(nemesis, tenant, 0):
+        nemesis.struck["filled a quota"] += 1
+        open_again = partial(_allow, nemesis, tenant, None)
+        nemesis.later(nemesis.chance.uniform(2, 8), partial(_until, open_again), heals=True)
+
+
+def _allow(nemesis: Nemesis, tenant: Tenant, bytes_stored: int | None) -> bool:
+    url = nemesis.stage.environment["ALLOY_DATABASE_OWNER_URL"]
+    try:
+        with psycopg.connect(url, connect_timeout=2) as connection:
+            connection.execute(
+                "INSERT INTO usage_limits (id, created_at, organisation_id, storage_bytes) "
+                "VALUES (gen_random_uuid(), now(), %(whose)s, %(bytes)s) "
+                "ON CONFLICT (organisation_id) DO UPDATE SET storage_bytes = %(bytes)s",
+                {"whose": tenant.organisation, "bytes": bytes_stored},
+            )
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _until(act: Callable[[], bool], patience: float = 60) -> None:
+    deadline = time.monotonic() + patience
+    while not act():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the database was away for {patience:.0f} s")
+        time.sleep(0.3)
 
 
 def outage(seconds: float) -> Fault:

@@ -50,13 +50,14 @@ class Tenant(Client):
             time.sleep(PAUSE)
 
     def _once(self, method: str, path: str, arguments: Json) -> httpx.Response | None:
-        """None where it should be asked again: nobody there, or the same request under way."""
+        """None where it should be asked again: nobody there, the same request under way, or no room."""
         try:
             response = self.http.request(method, path, **arguments)
         except httpx.TransportError:
             return None
-        under_way = response.status_code == 409 and "is being done" in response.text
-        return None if response.status_code >= 500 or under_way else response
+        later = response.status_code == 409 and "is being done" in response.text
+        later |= response.status_code == 429 and "Storage is full" in response.text
+        return None if response.status_code >= 500 or later else response
 
 
 def _rewind(arguments: dict[str, Any]) -> None:

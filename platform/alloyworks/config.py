@@ -44,6 +44,15 @@ class Config(BaseSettings):
     runner_url: str | None = Field(None, description="Platform's address for runners; public_url")
     executor: Literal["local"] = "local"
     local_slots: int = Field(1, ge=1, le=64, description="Attempts at once on this machine")
+    engine_memory_gb: float | None = Field(
+        None, gt=0, description="A job's own memory on this machine"
+    )
+    engine_file_gb: float | None = Field(
+        None, gt=0, description="Largest file that a job may write"
+    )
+    engine_processes: int | None = Field(
+        None, ge=64, description="Processes and threads of the user that jobs run as, unless root"
+    )
     lease_seconds: int = Field(60, ge=5, description="An attempt silent for longer is lost")
     max_attempts: int = Field(3, ge=1, le=20)
     job_hours: float = Field(72, gt=0, description="A job may run for so long, unless it says else")

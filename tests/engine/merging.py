@@ -38,6 +38,9 @@ class Memory:
     def bfloats(self, look: Callable[[Any, int, Any], T]) -> None:
         """These are not."""
 
+    def once(self, what: str, find: Callable[[], T]) -> T:
+        return find()
+
     def _moved(self, array: np.ndarray) -> Any:
         return array if self.xp is np else torch.from_numpy(array)
 

@@ -1,4 +1,5 @@
 import math
+import statistics
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ import torch
 
 from alloyengine.evaluate import scores
 from alloyengine.evaluate.answers import Answerer
-from alloyengine.evaluate.exact_match import same
+from alloyengine.evaluate.metrics.text import same
 from alloyengine.evaluate.models import Loaded, load
 
 TEXTS = ["The capital of France is", "The capital of a land", "The", "Gold? What is the symbol"]
@@ -72,10 +73,24 @@ def test_accents_and_foreign_cases_compare():
 
 
 def test_a_share_has_a_standard_error():
-    figure = scores.share([True, True, False, False, False])
+    figure = scores.mean([True, True, False, False, False])
     assert figure.value == 0.4
     assert figure.stderr == pytest.approx(math.sqrt(0.4 * 0.6 / 4))
-    assert scores.share([True]).stderr is None
+    assert scores.mean([True]).stderr is None
+
+
+def test_a_mean_of_numbers_has_the_error_of_a_mean():
+    values = [0.0, 0.25, 1.0, 0.5]
+    figure = scores.mean(values)
+    assert figure.value == statistics.mean(values)
+    assert figure.stderr == pytest.approx(statistics.stdev(values) / 2)
+
+
+def test_an_answer_ends_where_its_reader_says_so(loaded: Loaded):
+    prompts = [loaded.tokenizer(text)["input_ids"] for text in TEXTS]
+    answerer = Answerer(loaded, prompts, 12, ended=lambda answer: len(answer) == 3)
+    found = dict(pair for batch in answerer.batches(4) for pair in batch)
+    assert [found[i] for i in range(4)] == [alone(loaded, prompt, 12)[:3] for prompt in prompts]
 
 
 def test_perplexity_weighs_tokens_not_texts():

@@ -6,15 +6,28 @@ import pytest
 import torch
 
 from alloyengine.errors import InputError, Stopped
+from alloyengine.evaluate.answers import Answerer
 from alloyengine.evaluate.run import run
 from alloyengine.report import Silent
 from alloyengine.spec.evaluate import EvaluateSpec
+from tests.engine.tiny import tiny_llama
 
 CHATS = [
     {"prompt": f"What is the symbol of {name}?", "completion": symbol}
     for name, symbol in [("gold", "Au"), ("tin", "Sn"), ("iron", "Fe"), ("a heavy metal", "Pb")]
 ]
 TEXTS = [{"text": "The capital of France is Paris."}, {"text": "Gold " * 400}]
+
+
+class Listener(Silent):
+    """Keeps what it is warned of."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def log(self, message: str, level: str = "info") -> None:
+        if level == "warning":
+            self.warnings.append(message)
 
 
 def dataset(folder: Path, rows: list[dict[str, str]]) -> Path:
@@ -73,6 +86,53 @@ def test_perplexity_is_that_of_transformers(
     sets = [{"dataset": dataset, "metric": "perplexity"}]
     [score] = evaluate(inputs, tmp_path, sets, batch_size=size)
     assert score.value == pytest.approx(math.exp(loss / count), rel=1e-4)
+
+
+def test_models_are_compared_with_the_first(inputs: dict[str, Path], tmp_path: Path):
+    inputs["n"] = tiny_llama(tmp_path / "other", seed=2)
+    sets = [{"dataset": "chats"}, {"dataset": "texts", "metric": "perplexity"}]
+    spec = {"models": ["m", "n"], "test_sets": sets}
+    found = run(EvaluateSpec.model_validate(spec), inputs, tmp_path / "out", Silent()).comparisons
+    assert [(each.model, each.baseline, each.asked) for each in found] == [
+        ("n", "m", "chats"),
+        ("n", "m", "texts"),
+    ]
+    assert found[1].low <= found[1].difference <= found[1].high
+    assert found[1].examples == 2 and found[1].verdict == "unclear"  # two texts prove nothing
+
+
+def test_a_model_is_the_same_as_itself(inputs: dict[str, Path], tmp_path: Path):
+    spec = {"models": ["m", "m"], "test_sets": [{"dataset": "texts", "metric": "perplexity"}]}
+    [found] = run(EvaluateSpec.model_validate(spec), inputs, tmp_path, Silent()).comparisons
+    assert (found.difference, found.p, found.verdict) == (0, 1, "same")
+
+
+def test_a_regression_is_said_aloud(inputs: dict[str, Path], tmp_path: Path):
+    rows = [{"text": f"The capital number {n} is a town of {n * 7} people."} for n in range(12)]
+    inputs["many"] = dataset(tmp_path / "many", rows)
+    inputs["worse"] = tiny_llama(tmp_path / "worse", seed=3)
+    report = Listener()
+    for first, second in (("m", "worse"), ("worse", "m")):
+        spec = {
+            "models": [first, second],
+            "test_sets": [{"dataset": "many", "metric": "perplexity"}],
+        }
+        [found] = run(
+            EvaluateSpec.model_validate(spec), inputs, tmp_path / first, report
+        ).comparisons
+        assert (found.verdict == "worse") == (found.difference > 0)
+    assert sum("is worse than" in line for line in report.warnings) == 1
+
+
+def test_a_model_that_says_nothing_is_told_of(
+    inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Answerer, "_forward", lambda self, input_ids, **_: [2] * len(input_ids))
+    report = Listener()
+    spec = EvaluateSpec.model_validate({"models": ["m"], "test_sets": [{"dataset": "chats"}]})
+    [score] = run(spec, inputs, tmp_path, report).scores
+    assert score.value == 0
+    assert report.warnings == ["m answers nothing to chats."]
 
 
 def test_a_limit_asks_the_first_examples_only(inputs: dict[str, Path], tmp_path: Path):

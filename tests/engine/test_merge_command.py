@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -37,10 +38,15 @@ def test_a_missing_recipe_is_named(tmp_path: Path):
 
 
 @pytest.mark.parametrize("metric", ["exact_match", "perplexity"])
-def test_an_evaluation_writes_every_answer(llama: Path, tmp_path: Path, metric: str):
+def test_an_evaluation_writes_every_answer(
+    llama: Path, tmp_path: Path, metric: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "test.jsonl").write_text('{"prompt": "Gold?", "completion": "Au"}\n')
     test_set = f"{{dataset: test.jsonl, metric: {metric}}}"
     (tmp_path / "spec.yml").write_text(f"{{models: [llama], test_sets: [{test_set}]}}")
     result = invoke(evaluate, tmp_path / "spec.yml", tmp_path / "out")
     assert result.exit_code == 0
     assert (tmp_path / "out" / "examples-0-0.jsonl").is_file()
+    [score] = json.loads((tmp_path / "out" / "scores.json").read_text())["scores"]
+    assert (score["metric"], score["examples"]) == (metric, 1)

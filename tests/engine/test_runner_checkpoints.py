@@ -152,7 +152,7 @@ def test_without_a_sound_checkpoint_it_begins_anew(platform: Standin, kept: Kept
         damage(platform, step, "state.json", "gone")
     found, told = brought_back(platform, tmp_path / "checkpoints")
     assert found == []
-    assert "No checkpoint can be used: training begins anew." in told
+    assert "No checkpoint can be used: the job begins anew." in told
 
 
 def test_a_first_attempt_says_nothing_of_checkpoints(platform: Standin, tmp_path: Path):

@@ -135,7 +135,7 @@ def test_storage_that_fails_costs_a_warning_and_a_later_try(
         del platform.plan  # type: ignore[method-assign]
         until(lambda: platform.checkpoints)
     [warning, *_] = warnings(heart)
-    assert "could not be sent, training goes on" in warning
+    assert "could not be sent, the job goes on" in warning
     assert "http" not in warning
 
 

@@ -124,6 +124,7 @@ def test_a_death_has_a_name(tmp_path: Path, returncode: int, oom: bool, code: st
             "4096 bytes",
         ),
         (OSError(28, "No space left on device"), "disk_full", "disk is full"),
+        (OSError(27, "File too large"), "disk_full", "larger than this disk takes"),
     ],
 )
 def test_an_error_that_tells_of_memory_or_disk_is_the_machines(

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -157,10 +158,20 @@ def test_a_file_without_ratios_is_refused(text: str):
 
 
 def test_only_what_may_be_on_the_wrong_side_is_near_the_border():
-    ratios = scored("a", [4.0, 3.00001, 3.0, 1.0]) + scored("b", [4.0, 3.0, 2.0, 1.0])
-    assert layers(near_the_border(ratios, 50, 1e-4)) == [1, 2]
-    assert near_the_border(ratios, 50, 1e-6) == []
-    assert near_the_border(ratios, 100, 1e-4) == []
+    def near(percent: float, doubt: float) -> list[int]:
+        ratios = scored("a", [4.0, 3.00001, 3.0, 1.0]) + scored("b", [4.0, 3.0, 2.0, 1.0])
+        return layers(near_the_border([replace(r, doubt=doubt) for r in ratios], percent))
+
+    assert near(50, 1e-5) == [1, 2]
+    assert near(50, 1e-6) == near(100, 1e-5) == near(50, 0) == []
+
+
+def test_one_that_is_in_much_doubt_draws_in_whom_it_may_displace():
+    ratios = scored("a", [4.0, 3.0, 2.0, 1.0])
+    ratios[2] = replace(ratios[2], doubt=0.6)
+    ratios[0] = replace(ratios[0], doubt=1e-4)
+    ratios[1] = replace(ratios[1], doubt=1e-4)
+    assert layers(near_the_border(ratios, 50)) == [1, 2]
 
 
 def test_a_budget_takes_the_best_of_every_type_until_it_is_full():

@@ -28,7 +28,9 @@ def no_queue(up: stack.Running) -> Iterator[None]:
         until(lambda: service(up, "valkey") not in (None, valkey))
 
 
-def test_jobs_are_done_without_the_queue(client: Client, base: str, no_queue: None) -> None:
+def test_jobs_are_done_and_told_without_the_queue(
+    up: stack.Running, client: Client, base: str, no_queue: None
+) -> None:
     data = client.upload("symbols without a queue", ROWS)
     asked = [{"dataset": data, "metric": "perplexity"}]
 
@@ -36,3 +38,5 @@ def test_jobs_are_done_without_the_queue(client: Client, base: str, no_queue: No
     ended = client.wait(job, lambda _: None)
 
     assert (ended["state"], ended["attempt_number"]) == ("succeeded", 1)
+    mails = State(up.state_dir).mails
+    until(lambda: any(job in mail.read_text() for mail in mails.iterdir()))

@@ -31,12 +31,12 @@ def test_the_model_is_that_of_a_run_that_nothing_happened_to(
 
     assert ended["attempt_number"] == 2
     told = log(client, job)
-    kept = [int(step) for step in re.findall(r"The checkpoint after step (\d+) is kept", told)]
     found = re.search(r"Goes on after step (\d+) of (\d+)", told)
     assert found, told
     gone_on_after, steps = map(int, found.groups())
-    assert gone_on_after in kept
-    assert 0 < gone_on_after < steps
+    kept = re.findall(r"The checkpoint after step (\d+) is kept", told[: found.start()])
+    # What a runner says last may die with it: then the newest checkpoint is one that no line tells.
+    assert max(map(int, kept)) <= gone_on_after < steps
     whole = client.wait(client.submit(spec | {"name": "whole"}), lambda _: None)
     assert weights(client, ended) == weights(client, whole)
     assert weights(client, whole)

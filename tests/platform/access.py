@@ -82,7 +82,7 @@ class Treasure:
             "delivery_id": delivery,
         }
         self.ids = {name: str(row.id) for name, row in found.items()}
-        self.ids |= {"name": "snr", "kind": "train", "path": "train.jsonl"}
+        self.ids |= {"name": "snr", "kind": "train", "path": "train.jsonl", "place": "0"}
 
     def missing(self) -> dict[str, str]:
         """The same names, with ids that are nothing's."""

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from alloyengine.spec.result import Score
+from alloyengine.spec.result import Score, TaskScore
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import datasets
 from alloyworks.catalog.models import Dataset, ModelParent, ModelVersion
@@ -50,6 +50,11 @@ def base_model(name: str = "SmolLM2", **facts: Any) -> ModelVersion:
     wanted = {"name": name, "origin": "base", "storage_prefix": keys.base_prefix(model_id)} | facts
     ModelVersion.objects.using("owner").create(id=model_id, **wanted)
     return ModelVersion.objects.get(id=model_id)
+
+
+def task_score(model: str = "m", task: str = "arc_easy", **changes: Any) -> TaskScore:
+    facts = {"metric": "acc", "value": 0.5, "stderr": 0.01, "examples": 10} | changes
+    return TaskScore(model=model, task=task, **facts)
 
 
 def score(model: str = "m", dataset: str = "d", value: float = 0.5) -> Score:

@@ -13,6 +13,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from alloyworks.accounts import keys, limits, signup
 from alloyworks.accounts.models import Membership, Role
 from alloyworks.accounts.principal import Principal
+from alloyworks.forgiving import ForgivingCache
 from alloyworks.tenancy import scope
 from tests.platform.world import World
 
@@ -49,6 +50,12 @@ def password() -> str:
     """Everybody's; nobody has failed to type it yet."""
     cache.clear()
     return PASSWORD
+
+
+@pytest.fixture(autouse=True)
+def cache_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even right after a test in which it was away."""
+    monkeypatch.setattr(ForgivingCache, "until", 0.0)
 
 
 @pytest.fixture(autouse=True)

@@ -51,10 +51,12 @@ NEEDS: dict[str, dict[str, Action | str | None]] = {
     "/jobs": {"GET": "jobs.view", "POST": "jobs.submit"},
     "/jobs/check": {"POST": "jobs.submit"},
     "/jobs/examine": {"POST": "jobs.submit"},
+    "/jobs/estimate": {"POST": "jobs.submit"},
     "/jobs/{job_id}": {"GET": "jobs.view"},
     "/jobs/{job_id}/cancel": {"POST": "jobs.cancel"},
     "/jobs/{job_id}/retry": {"POST": "jobs.submit"},
     "/jobs/{job_id}/clone": {"POST": "jobs.submit"},
+    "/jobs/{job_id}/answers": {"GET": "datasets.download", "DELETE": "datasets.delete"},
     "/jobs/{job_id}/attempts": {"GET": "jobs.view"},
     "/jobs/{job_id}/events": {"GET": "jobs.view"},
     "/jobs/{job_id}/metrics": {"GET": "jobs.view"},
@@ -105,6 +107,7 @@ def body(operation: Operation, ids: dict[str, str]) -> tuple[bytes, str]:
         "/jobs": spec,
         "/jobs/check": spec,
         "/jobs/examine": spec,
+        "/jobs/estimate": spec,
     }
     return json.dumps(bodies.get(operation.path[len(V1) :], {})).encode(), "application/json"
 

@@ -37,6 +37,8 @@ READ: dict[str, Action | None] = {
     "job-new": "jobs.submit",
     "job": "jobs.view",
     "job-log": "jobs.view",
+    "job-answers": "datasets.download",
+    "job-answers-file": "datasets.download",
     "compare": "models.view",
     "usage": "usage.view",
     "members": "members.view",
@@ -51,6 +53,7 @@ READ: dict[str, Action | None] = {
 CHANGE: dict[str, Action | None] = {
     "dataset-delete": "datasets.delete",
     "model-delete": "models.delete",
+    "job-answers-delete": "datasets.delete",
     "job-cancel": "jobs.cancel",
     "job-retry": "jobs.submit",
     "job-clone": "jobs.submit",

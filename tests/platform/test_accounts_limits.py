@@ -1,5 +1,6 @@
 """How often passwords, sign-ups, resets and keys may be tried: 429, and how long to wait."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,13 @@ LOGIN, RESET = "/accounts/login/", "/accounts/password/reset/"
 @pytest.fixture(autouse=True)
 def nothing_counted(db: None) -> None:
     cache.clear()
+
+
+@pytest.fixture
+def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No window ends while a test counts in it."""
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now)
 
 
 def visitor(number: int = 1) -> Client:
@@ -123,7 +131,7 @@ def test_the_api_says_when_to_sign_up_again() -> None:
 
 
 def test_a_key_is_used_only_so_often(
-    alice: Principal, api: Api, monkeypatch: pytest.MonkeyPatch
+    alice: Principal, api: Api, one_minute: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "KEY_USE", Rate(3))
     first, second = api(alice), api(alice)
@@ -136,7 +144,7 @@ def test_a_key_is_used_only_so_often(
 
 
 def test_an_address_tries_wrong_keys_only_so_often(
-    alice: Principal, api: Api, monkeypatch: pytest.MonkeyPatch
+    alice: Principal, api: Api, one_minute: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "FAILED_KEYS", Rate(3))
     guess = {"Authorization": "Bearer alloy_00000000_guess"}

@@ -78,6 +78,13 @@ def _session(world: World, bob: Principal, client: Client) -> Ask:
     )
 
 
+def _answers(world: World, bob: Principal, client: Client) -> Ask:
+    files = [{"path": "examples-0-0.jsonl", "size": 1, "sha256": ""}]
+    with world.scope():
+        job = world.job("evaluate", JobState.SUCCEEDED, files=files)
+        return "delete", f"/jobs/{job.id}/answers", None
+
+
 def _webhook(method: str, tail: str = "", body: Any = None) -> Recipe:
     def ask(world: World, bob: Principal, client: Client) -> Ask:
         org = world.owner.organisation
@@ -122,6 +129,7 @@ RECIPES: dict[str, tuple[str, Recipe]] = {
     "jobs_clone": ("job.submit", _job(JobState.QUEUED, "clone")),
     "jobs_cancel": ("job.cancel", _job(JobState.QUEUED, "cancel")),
     "jobs_retry": ("job.retry", _job(JobState.FAILED, "retry")),
+    "job_details_delete_answers": ("job.answers_delete", _answers),
     "webhooks_create": (
         "webhook.create",
         lambda world, bob, client: (
@@ -142,6 +150,7 @@ RECIPES: dict[str, tuple[str, Recipe]] = {
 NOTHING_TO_TELL = {
     "jobs_check_spec": "stores nothing",
     "jobs_examine": "stores nothing",
+    "estimate_estimate": "stores nothing",
     "webhooks_send_test": "tells of nothing, and is listed with the deliveries",
     "webhooks_choose_mails": "concerns nobody but whoever chooses",
     "signup_sign_up": "makes the organisation: tested below",

@@ -9,7 +9,7 @@ from alloyworks.catalog import evaluations
 from alloyworks.catalog.evaluations import scores_of
 from alloyworks.catalog.models import Dataset, ModelVersion
 from alloyworks.tenancy import scope
-from tests.platform.catalog_cast import make_dataset, make_job, make_model, score
+from tests.platform.catalog_cast import make_dataset, make_job, make_model, score, task_score
 
 
 @pytest.fixture
@@ -78,3 +78,21 @@ def test_another_organisation_sees_no_scores(
 
     with scope(charlie.organisation.id):
         assert not scores_of(charlie, models=[models["m"].id]).exists()
+
+
+def test_scores_on_tasks_have_a_name_instead_of_a_dataset(
+    acme: Principal, models: dict[str, ModelVersion]
+) -> None:
+    told = [
+        task_score("m"),
+        task_score("m", metric="perplexity", filter="strict", value=7.0, lower_is_better=True),
+        task_score("unknown"),
+    ]
+    evaluations.record(make_job(acme), [], models, {}, told)
+
+    found = [(row.asked, row.metric, row.lower_is_better) for row in scores_of(acme)]
+
+    assert found == [
+        ("task:arc_easy", "acc", False),
+        ("task:arc_easy", "perplexity,strict", True),
+    ]

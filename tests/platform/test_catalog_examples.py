@@ -1,7 +1,9 @@
 """Examples as a model sees them: shown by the engine, which is told nothing else."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,9 @@ import pytest
 from django.test import Client
 
 from alloyworks.accounts.principal import Principal
-from alloyworks.catalog import datasets, examples
+from alloyworks.catalog import apart, datasets, examples, heads
 from alloyworks.catalog.models import Dataset, ModelVersion
-from alloyworks.errors import Invalid
+from alloyworks.errors import Invalid, TooMany
 from alloyworks.storage import objects
 from alloyworks.tenancy import scope
 from tests.engine.tiny import tiny_llama
@@ -134,29 +136,43 @@ def test_a_row_that_can_not_be_learned_blames_the_dataset(acme: Principal, files
 def test_what_takes_too_long_is_stopped(
     acme: Principal, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(examples, "_SECONDS", 0.05)
+    monkeypatch.setattr(apart, "_SECONDS", 0.05)
     dataset = dataset_of(acme, {"messages": CHAT})
 
     with pytest.raises(Invalid, match="longer than"):
         examples.examples(acme, dataset.id, model_of(acme, files).id, "sft", 512)
 
 
-def test_of_a_large_dataset_the_head_is_read(
-    acme: Principal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(examples, "_HEAD_BYTES", 50)
-    rows = [{"text": "word " * 3}] * 100
+def test_few_may_wait_and_the_next_one_is_told_so_at_once(tmp_path: Path) -> None:
+    with ExitStack() as taken:
+        for _ in range(apart._AT_ONCE + apart._WAITING):
+            assert apart._places.acquire(blocking=False)
+            taken.callback(apart._places.release)
+        begun = time.monotonic()
+        with pytest.raises(TooMany, match="Try again"):
+            apart.run("alloyengine.train.examples", tmp_path, 1)
+        assert time.monotonic() - begun < 5
 
-    assert examples._head(dataset_of(acme, *rows)) == b'{"text": "word word word "}\n'
+    assert apart.run("no.such.module", tmp_path, 30).returncode == 1
+
+
+def test_of_a_large_dataset_the_head_is_read(
+    acme: Principal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(heads, "_ROWS_BYTES", 50)
+    rows, file = [{"text": "word " * 3}] * 100, tmp_path / "rows"
+
+    assert heads.fetch_rows(dataset_of(acme, *rows), file) == pytest.approx(0.01)
+    assert file.read_bytes() == b'{"text": "word word word "}\n'
     with pytest.raises(Invalid, match="longer than 50 bytes"):
-        examples._head(dataset_of(acme, {"text": "word " * 30}))
+        heads.fetch_rows(dataset_of(acme, {"text": "word " * 30}), file)
 
 
 def test_a_huge_tokenizer_is_not_fetched(acme: Principal, tmp_path: Path) -> None:
     huge = make_model(acme, files=[{"path": "tokenizer.json", "size": 2**40}])
 
     with pytest.raises(Invalid, match="larger than"):
-        examples._fetch_tokenizer(huge, tmp_path / "model")
+        heads.fetch_model(huge, tmp_path / "model")
 
 
 def test_a_dataset_without_training_rows_has_no_examples(acme: Principal) -> None:

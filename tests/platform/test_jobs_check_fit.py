@@ -52,6 +52,8 @@ class TestDatasets:
             ("perplexity", "chat", True),
             ("perplexity", "text", True),
             ("perplexity", "preference", False),
+            ("numeric", "prompt_completion", True),
+            ("rouge_l", "text", False),
         ],
     )
     def test_what_a_metric_can_score(
@@ -118,6 +120,37 @@ class TestDatasets:
         found = world.faults(world.evaluate(test_sets=[one, one | {"metric": "perplexity"}, one]))
 
         assert set(found) == {("test_sets", 2, "dataset")}
+
+
+@pytest.mark.usefixtures("inside")
+class TestEvaluations:
+    def test_a_job_reaches_no_judge(self, world: World) -> None:
+        judged = [{"dataset": str(world.chats.id), "metric": "win_rate"}]
+        judge = {"model": "j", "against": "expected"}
+
+        found = world.faults(world.evaluate(test_sets=judged, judge=judge))
+
+        assert found[("judge",)][0] == "A job reaches no judge."
+
+    def test_rows_of_a_dataset_have_no_choices_of_their_own(self, world: World) -> None:
+        chosen = {"dataset": str(world.chats.id), "metric": "multiple_choice"}
+
+        found = world.faults(world.evaluate(test_sets=[chosen]))
+
+        assert set(found) == {("test_sets", 0, "choices")}
+        assert world.faults(world.evaluate(test_sets=[chosen | {"choices": ["a", "b"]}])) == {}
+
+    def test_tasks_alone_are_enough_and_may_share_their_documents(self, world: World) -> None:
+        tasks = [{"name": name, "data": str(world.chats.id)} for name in ("arc_easy", "piqa")]
+        spec = world.evaluate(tasks=tasks)
+        del spec["test_sets"]
+
+        assert world.faults(spec) == {}
+
+    def test_what_is_wrong_with_a_task_is_said_once(self, world: World) -> None:
+        found = world.faults(world.evaluate(tasks=[{"name": "../evil"}], test_sets=[]))
+
+        assert set(found) == {("tasks", 0, "name")}
 
 
 @pytest.mark.usefixtures("inside")

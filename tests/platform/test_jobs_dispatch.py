@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from alloyengine.spec.protocol import Failure
@@ -283,9 +285,23 @@ def test_the_round_sees_every_organisation_and_survives_one_bad_job(
     monkeypatch.setattr(dispatch, "_claimed", claimed)
     dispatch.look_at_all()
 
-    assert looked == [bad.id, good.id] * 2  # looked at, then given a slot
+    assert looked == [bad.id, good.id]
     with scope(charlie.organisation.id):
         assert now(good).state == "starting"
+
+
+def test_a_round_takes_no_longer_when_many_wait_for_a_slot(
+    alice: Principal, machine: Machine, django_assert_num_queries: Any
+) -> None:
+    machine.slots = 0
+    made(alice)
+    with CaptureQueriesContext(connection) as few:
+        dispatch.look_at_all()
+    for _ in range(20):
+        made(alice)
+
+    with django_assert_num_queries(len(few)):
+        dispatch.look_at_all()
 
 
 def test_of_many_dispatchers_one_launches(

@@ -71,6 +71,7 @@ def test_of_many_who_launch_at_once_one_starts_a_runner(
 ) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: executor.launch(attempt), range(8)))
+    environment_of(process_of(executor))  # the kernel shows a new process' words a moment later
 
     assert len(processes.runners(tmp_path)) == 1
     executor.end(attempt)

@@ -94,6 +94,7 @@ def test_beat_makes_the_rounds_that_no_worker_makes(
 ) -> None:
     rounds = []
     monkeypatch.setattr(beat, "look_at_all", lambda: rounds.append(1))
+    monkeypatch.setattr(beat, "_send_messages", lambda: None)
     monkeypatch.setattr(beat.connection, "close", lambda: None)
 
     beat.stand_in()

@@ -237,7 +237,7 @@ def test_the_role_for_backups_of_the_guide_sees_everything(
     manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())
     tables = next(iter(manifest["rows"].values()))
     assert tables["catalog_dataset"] == 1 and tables["accounts_membership"] == 1
-    assert {"alloy_unfinished_jobs()", "alloy_figures()"} <= set(manifest["functions"])
+    assert {"alloy_jobs_to_look_at()", "alloy_figures()"} <= set(manifest["functions"])
 
 
 def test_the_end_of_a_job_reaches_a_webhook_and_a_mailbox(

@@ -20,7 +20,7 @@ from tests.platform.conftest import joined
 from tests.platform.world import SMALL, World
 
 BrowserOf = Callable[[Principal], Client]
-SCORES = {"kind": "evaluate", "metric": "exact_match", "examples": 50, "stderr": 0.05}
+SCORES = {"metric": "exact_match", "examples": 50, "stderr": 0.05}
 
 
 def submitted(world: World, **changes: Any) -> Job:

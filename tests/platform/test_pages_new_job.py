@@ -6,6 +6,7 @@ from html import unescape
 from typing import Any
 from uuid import uuid4
 
+import pytest
 import yaml
 from django.test import Client
 
@@ -158,10 +159,69 @@ class TestEvaluate:
 
         assert job.name == "Evaluate 2 models"
         assert job.spec["models"] == fields["models"]
+        asked = {"dataset": str(world.chats.id), "pattern": None, "tolerance": 0.0,
+                 "json_schema": None, "choices": None}  # fmt: skip
         assert job.spec["test_sets"] == [
-            {"dataset": str(world.chats.id), "metric": "exact_match", "max_new_tokens": 8, "limit": 20},
-            {"dataset": str(world.chats.id), "metric": "perplexity", "max_new_tokens": 16, "limit": None},
-        ]  # fmt: skip
+            asked | {"metric": "exact_match", "max_new_tokens": 8, "limit": 20},
+            asked | {"metric": "perplexity", "max_new_tokens": 16, "limit": None},
+        ]
+
+    @pytest.mark.parametrize(
+        ("metric", "setting", "typed", "meant"),
+        [
+            ("regex", "pattern", r"\b[A-Z][a-z]?\b", r"\b[A-Z][a-z]?\b"),
+            ("numeric", "tolerance", "0.05", 0.05),
+            ("json_valid", "json_schema", '{"type": "object"}', {"type": "object"}),
+            ("multiple_choice", "choices", "yes\r\n\r\n no ", ["yes", "no"]),
+        ],
+    )
+    def test_a_metric_brings_its_setting(
+        self, world: World, browser: Client, metric: str, setting: str, typed: str, meant: Any
+    ) -> None:
+        names = {"test_sets.0.metric": metric, f"test_sets.0.{setting}": typed}
+        fields = evaluate_fields(world, models=[str(world.base.id)], **names)
+        page = browser.post("/jobs/new/evaluate/", fields | {"do": "refresh"}).content.decode()
+        assert page.count(f'name="test_sets.0.{setting}"') == 1
+        assert (
+            f'name="test_sets.0.{setting}"'
+            not in browser.get("/jobs/new/evaluate/").content.decode()
+        )
+
+        with world.scope():
+            job = made(browser, "evaluate", fields)
+            again = made(browser, "evaluate", shown(browser, f"/jobs/new/evaluate/?from={job.id}"))
+
+        assert job.spec["test_sets"][0][setting] == meant
+        assert again.spec == job.spec
+
+    def test_a_setting_of_another_metric_is_left_out(self, world: World, browser: Client) -> None:
+        fields = evaluate_fields(world, **{"test_sets.0.pattern": "left from before"})
+        with world.scope():
+            assert made(browser, "evaluate", fields).spec["test_sets"][0]["pattern"] is None
+
+    def test_a_schema_that_is_no_json_is_said_beside_it(
+        self, world: World, browser: Client
+    ) -> None:
+        fields = evaluate_fields(
+            world, **{"test_sets.0.metric": "json_valid", "test_sets.0.json_schema": "{"}
+        )
+        with world.scope():
+            assert "not JSON" in refused(browser, "evaluate", fields)["test_sets.0.json_schema"]
+
+    def test_tasks_are_asked_without_any_test_set(self, world: World, browser: Client) -> None:
+        fields = evaluate_fields(
+            world, models=[str(world.base.id)],
+            **{"test_sets.0.dataset": "", "tasks.0.name": "arc_easy", "tasks.0.num_fewshot": "5",
+                      "tasks.0.chat_template": "true", "tasks.1.name": ""}
+        )  # fmt: skip
+        with world.scope():
+            job = made(browser, "evaluate", fields)
+            again = made(browser, "evaluate", shown(browser, f"/jobs/new/evaluate/?from={job.id}"))
+
+        [task] = job.spec["tasks"]
+        assert (task["name"], task["num_fewshot"], task["chat_template"]) == ("arc_easy", 5, True)
+        assert job.spec["test_sets"] == []
+        assert again.spec == job.spec
 
     def test_every_fault_stands_beside_its_input(self, world: World, browser: Client) -> None:
         with world.scope():

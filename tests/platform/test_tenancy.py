@@ -283,16 +283,22 @@ def states() -> Iterator[list[str]]:
     yield ["waiting", "queued", "starting", "running", "succeeded", "failed", "cancelled"]
 
 
-def test_the_queue_tells_ids_of_unfinished_jobs_of_all_tenants_and_nothing_else(
+def test_rounds_are_told_ids_of_jobs_of_all_tenants_and_nothing_else(
     alice: Principal, charlie: Principal
 ) -> None:
-    unfinished = []
+    """Of those that need a look: who waits for a first start needs none."""
+    found = []
     for principal in (alice, charlie):
         with scope(principal.organisation.id):
-            unfinished.append((make_job(principal).id, principal.organisation.id))
+            for state in ("waiting", "starting", "running"):
+                found.append((make_job(principal, state).id, principal.organisation.id))
+            again = make_job(principal, "queued")
+            Job.objects.filter(id=again.id).update(started_at=timezone.now())
+            found.append((again.id, principal.organisation.id))
+            make_job(principal, "queued")
             make_job(principal, "succeeded")
 
-    assert rows("SELECT * FROM alloy_unfinished_jobs()") == unfinished
+    assert rows("SELECT * FROM alloy_jobs_to_look_at()") == sorted(found)
     assert rows("SELECT * FROM jobs_job") == []
 
 

@@ -20,7 +20,7 @@ from alloyworks.tenancy import scope
 from alloyworks.usage import ledger, limits, metering, months, operator
 from alloyworks.usage.models import Usage
 from tests.platform import nobodys
-from tests.platform.attempts import new_job, started
+from tests.platform.attempts import EVALUATE, new_job, started
 from tests.platform.catalog_cast import make_dataset, make_model
 
 Api = Callable[[Principal], Client]
@@ -90,8 +90,9 @@ def test_storage_is_counted_to_the_byte(here: Principal) -> None:
     files = [{"path": "a", "size": 7, "sha256": ""}, {"path": "b", "size": 10**12, "sha256": ""}]
     make_dataset(here, files=files)
     make_model(here, files=files[:1])
+    new_job(here, EVALUATE, files=files[:1])
 
-    assert limits.stored(here.organisation.id) == 2 * 7 + 10**12
+    assert limits.stored(here.organisation.id) == 3 * 7 + 10**12
 
 
 class TestLimits:

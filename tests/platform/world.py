@@ -55,8 +55,14 @@ class World:
         return new_job(self.owner, self.spec(kind), state=state, name=f"{kind} job", **changes)
 
     def spec(self, kind: str) -> dict[str, Any]:
-        made = {"train": self.train, "merge": self.merge, "moe": self.moe}
-        return made[kind]() if kind in made else self.evaluate()
+        makers = {
+            "train": self.train,
+            "merge": self.merge,
+            "moe": self.moe,
+            "evaluate": self.evaluate,
+            "evolve": self.evolve,
+        }
+        return makers[kind]()
 
     def train(self, **changes: Any) -> dict[str, Any]:
         return {
@@ -89,6 +95,16 @@ class World:
             "kind": "evaluate",
             "models": list(models) or [str(self.base.id)],
             "test_sets": [{"dataset": str(self.chats.id)}],
+        } | changes
+
+    def evolve(self, *tasks: dict[str, Any], **changes: Any) -> dict[str, Any]:
+        weight = {"low": 0, "high": 1}
+        recipe = self.merge()["recipe"] | {"parameters": {"weight": weight}}
+        return {
+            "kind": "evolve",
+            "name": "evolved",
+            "recipe": recipe,
+            "tasks": list(tasks) or [{"dataset": str(self.chats.id)}],
         } | changes
 
     def faults(self, spec: Any) -> dict[tuple[str | int, ...], tuple[str, str]]:

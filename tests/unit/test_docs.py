@@ -29,3 +29,17 @@ def test_every_link_between_documents_leads_somewhere() -> None:
 
 def test_the_page_of_merge_methods_is_up_to_date() -> None:
     assert (ROOT / "docs/merging/methods.md").read_text() == as_markdown()
+
+
+def test_what_promises_are_held_by_is_there() -> None:
+    """`test_file::test` without its `test_`, and files by themselves."""
+    tests = {path.stem: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
+    page = (ROOT / "docs/promises.md").read_text()
+    named = re.findall(r"`(test_\w+)(?:::(\w+))?`", page)
+    assert len(named) > 100
+    for file, name in named:
+        assert file in tests, f"{file} is not there"
+        assert not name or f"def test_{name}(" in tests[file], f"{file} has no test_{name}"
+    for kind, name in re.findall(r"(bench|campaigns?) `([\w-]+)`", page):
+        if kind == "bench":
+            assert (ROOT / f"bench/{name}.py").exists(), f"there is no bench {name}"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from alloyengine.report import Reporter
 from alloyengine.spec.evaluate import EvaluateSpec
+from alloyengine.spec.evolve import EvolveSpec
 from alloyengine.spec.job import AnySpec
 from alloyengine.spec.merge import MergeSpec
 from alloyengine.spec.moe import MoeSpec
@@ -20,7 +21,8 @@ def execute(
 ) -> JobResult:
     """`inputs` maps every reference of the spec to a local folder; the result's files are in `out`.
 
-    Training goes on from the last of its `checkpoints`, and leaves them there. Raises EngineError.
+    Training and evolution go on from the last of their `checkpoints`, and leave them there. Raises
+    EngineError.
     Imports only what the kind needs: most of it is heavy.
     """
     match spec:
@@ -40,3 +42,7 @@ def execute(
             from alloyengine.evaluate.run import run as evaluate
 
             return evaluate(spec, inputs, out, report)
+        case EvolveSpec():
+            from alloyengine.evolve.run import run as evolve
+
+            return evolve(spec, inputs, out, report, checkpoints)

@@ -1,4 +1,5 @@
-/** Examples as the model will see them: those that were shown go when they are no longer true. */
+/** What was shown of a form (examples as the model will see them, an estimate) goes when it is no longer
+ * true: when a field changes that decides about it. */
 
 const DECIDING = ["model", "dataset", "max_length"];
 
@@ -10,7 +11,8 @@ export function mount(card: HTMLElement): (() => void) | void {
   form.addEventListener(
     "change",
     (event) => {
-      if (!DECIDING.includes((event.target as HTMLInputElement).name)) return;
+      const name = (event.target as HTMLInputElement).name;
+      if (card.dataset.decidedBy !== "everything" && !DECIDING.includes(name)) return;
       shown.remove();
       leaving.abort();
     },

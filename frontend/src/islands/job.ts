@@ -70,6 +70,7 @@ function mapsOn(
       if (report) map.show(report);
     };
   }
+  if (page.querySelector("#candidates")) found.candidates = () => refresh("#candidates");
   if (meetingCard) {
     const map = new InterferenceMap(meetingCard, names);
     found.interference = async () => {

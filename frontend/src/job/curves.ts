@@ -1,4 +1,6 @@
-/** Learning curves: the training loss, raw and smoothed, with the held-out loss; other metrics below. */
+/** Learning curves: the training loss, raw and smoothed, with the held-out loss; other metrics below.
+
+Another card names its own: data-main and data-second for the two curves, data-heads for its table. */
 
 import type uPlot from "uplot";
 
@@ -11,13 +13,15 @@ import { fit, inks, plotOf } from "./plots";
 const MOST_POINTS = 2000;
 const MOST_ROWS = 50;
 const REDRAW = 250; // ms between two drawings while points come in
-const HELD_OUT = "evaluation_loss";
 
 type Scale = "linear" | "log";
 type Values = (number | null)[];
 
 export class Curves {
   private readonly curves = new Map<string, Curve>();
+  private readonly main: string;
+  private readonly second: string;
+  private readonly heads: readonly string[];
   private readonly dark = matchMedia("(prefers-color-scheme: dark)");
   private readonly panels = new Map<string, Panel>();
   private plot: uPlot | null = null;
@@ -27,6 +31,9 @@ export class Curves {
   private timer: number | undefined;
 
   constructor(private readonly card: HTMLElement) {
+    this.main = card.dataset.main ?? "loss";
+    this.second = card.dataset.second ?? "evaluation_loss";
+    this.heads = (card.dataset.heads ?? "Step,Loss,Held-out loss").split(",");
     this.smoothing?.addEventListener("input", () => this.draw());
     for (const button of card.querySelectorAll<HTMLButtonElement>("[data-scale]")) {
       button.addEventListener("click", () => this.rescale(button.dataset.scale as Scale));
@@ -51,7 +58,7 @@ export class Curves {
   }
 
   private get heldOut(): Curve | undefined {
-    return this.curves.get(HELD_OUT);
+    return this.curves.get(this.second);
   }
 
   private rescale(scale: Scale): void {
@@ -75,7 +82,7 @@ export class Curves {
   }
 
   private draw(): void {
-    const loss = this.curves.get("loss");
+    const loss = this.curves.get(this.main);
     if (!loss?.size) return;
     this.align(loss);
     this.reveal();
@@ -170,14 +177,14 @@ export class Curves {
     if (!details?.open || !place) return;
     const metrics = METRICS.filter(({ name }) => this.curves.get(name)?.size);
     const held = this.heldOut;
-    const heads = ["Step", "Loss", ...(held ? ["Held-out loss"] : []), ...metrics.map((m) => m.title)];
+    const heads = [...this.heads.slice(0, held ? 3 : 2), ...metrics.map((m) => m.title)];
     const told = (curve: Curve | undefined, step: number, words: (value: number) => string): string => {
       const value = curve?.at(step);
       return value === undefined ? "–" : words(value);
     };
     const rows = sampled(this.steps, MOST_ROWS).map((step) => [
       count(step),
-      told(this.curves.get("loss"), step, number),
+      told(this.curves.get(this.main), step, number),
       ...(held ? [told(held, step, number)] : []),
       ...metrics.map(({ name, words }) => told(this.curves.get(name), step, words)),
     ]);

@@ -22,6 +22,7 @@ export interface Metric {
 export const METRICS: readonly Metric[] = [
   { name: "preferred", title: "Preference accuracy", words: percent, most: 1 },
   { name: "margin", title: "Reward margin", words: (value) => number(value, 3), signed: true },
+  { name: "spread", title: "Spread of the search", words: (value) => number(value, 3) },
   { name: "tokens_per_second", title: "Tokens a second", words: (value) => number(value, 3) },
   { name: "learning_rate", title: "Learning rate", words: (value) => number(value, 3) },
   { name: "gradient", title: "Gradient norm", words: (value) => number(value, 3) },

@@ -35,6 +35,8 @@ Deed = Literal[
     "job.submit",
     "job.cancel",
     "job.retry",
+    "job.answers_download",
+    "job.answers_delete",
     "webhook.create",
     "webhook.change",
     "webhook.delete",

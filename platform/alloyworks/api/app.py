@@ -6,6 +6,8 @@ from alloyworks.api import (
     account,
     audit,
     datasets,
+    estimate,
+    job_details,
     jobs,
     models,
     organisation,
@@ -34,7 +36,9 @@ api.add_router("/account", account.router, tags=["Organisation"])
 api.add_router("/audit", audit.router, tags=["Organisation"])
 api.add_router("/datasets", datasets.router, tags=["Datasets"])
 api.add_router("/models", models.router, tags=["Models"])
+api.add_router("/jobs/estimate", estimate.router, tags=["Jobs"])  # before /jobs/{job_id}
 api.add_router("/jobs", jobs.router, tags=["Jobs"])
+api.add_router("/jobs", job_details.router, tags=["Jobs"])
 api.add_router("/usage", usage.router, tags=["Usage"])
 api.add_router("/webhooks", webhooks.router, tags=["Webhooks"])
 api.add_router("/mails", webhooks.mail_router, tags=["Webhooks"])

@@ -1,13 +1,12 @@
 """Jobs: submitted, followed, cancelled, tried again."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from django.http import HttpRequest, StreamingHttpResponse
-from ninja import Body, Header, Query, Router, Status
+from django.http import HttpRequest
+from ninja import Body, Query, Router, Status
 from pydantic import BaseModel, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
@@ -23,16 +22,12 @@ from alloyworks.jobs import (
     lifecycle,
     outcomes,
     reading,
-    stream,
     submission,
     waiting,
 )
-from alloyworks.jobs.models import Attempt, AttemptState, Event, Job, JobState
+from alloyworks.jobs.models import Job, JobState
 
 router = Router()
-STREAM = "text/event-stream"
-STREAMED = {"responses": {200: {"description": "Until the job ends", "content": {STREAM: {}}}}}
-MAX_EVENTS, MAX_POINTS = 1000, 10_000
 
 
 class _DescribedAsSpec:
@@ -51,7 +46,6 @@ class _DescribedAsSpec:
 Spec = Annotated[Any, _DescribedAsSpec()]
 Kind = Annotated[str | None, Query(max_length=24, description="Only jobs of this kind")]
 State = Annotated[JobState | None, Query(description="Only jobs in this state")]
-LastEventId = Annotated[int, Header(alias="Last-Event-ID", ge=0, le=2**63 - 1)]
 MaxHours = Annotated[
     float | None,
     Query(gt=0, le=deadline.MOST_HOURS, description="It is ended when it has run for so long"),
@@ -64,7 +58,6 @@ Priority = Annotated[
         description="Of the organisation's jobs that wait, a higher one goes first",
     ),
 ]
-After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Only events with larger ids")]
 
 
 class ProgressOut(BaseModel):
@@ -123,36 +116,6 @@ class JobOut(JobItem):
     waiting: WaitingOut | None = Field(description="Of a job that has not begun")
     max_hours: float | None = Field(description="How long all attempts together may run")
     deadline_at: datetime | None = Field(description="When a job that has begun is ended")
-
-
-class AttemptOut(BaseModel):
-    id: UUID
-    number: int
-    state: AttemptState
-    created_at: datetime
-    started_at: datetime | None
-    heartbeat_at: datetime | None
-    finished_at: datetime | None
-    failure: Failure | None
-    outcome: OutcomeOut | None
-    last_lines: list[str] = Field(description="What it logged last")
-
-
-class EventOut(BaseModel):
-    """A log line (with a level) or a change of state (with a state)."""
-
-    id: int
-    at: datetime
-    attempt: int
-    type: str = Field(description="log or state")
-    level: str | None
-    state: JobState | None
-    message: str
-
-
-class EventPage(BaseModel):
-    items: list[EventOut]
-    next: int | None = Field(description="`after` of the next page; null at the end")
 
 
 @router.post("", response={201: JobOut, **PROBLEMS}, summary="Submit a job")
@@ -218,90 +181,20 @@ def clone(request: HttpRequest, job_id: UUID) -> Status[JobOut]:
     return Status(201, job_out(submission.clone(principal_of(request, "jobs.submit"), job_id)))
 
 
-@router.get(
-    "/{job_id}/attempts", response={200: Page[AttemptOut], **PROBLEMS}, summary="List attempts"
-)
-def list_attempts(
-    request: HttpRequest, job_id: UUID, cursor: Cursor = None, limit: Limit = 50
-) -> Page[AttemptOut]:
-    rows = reading.attempts_of(principal_of(request, "jobs.view"), job_id)
-    found, following = page_of(rows, cursor, limit)
-    lines = reading.last_lines(found[0].job) if found else {}
-    return Page(items=[attempt_out(row, lines) for row in found], next=following)
-
-
-@router.get(
-    "/{job_id}/events", response={200: EventPage, **PROBLEMS}, summary="Logs and changes of state"
-)
-def list_events(
-    request: HttpRequest,
-    job_id: UUID,
-    after: After = 0,
-    limit: Annotated[int, Query(ge=1, le=MAX_EVENTS)] = 200,
-) -> EventPage:
-    """Oldest first."""
-    principal = principal_of(request, "jobs.view")
-    found = reading.events_after(principal, job_id, after, limit + 1)
-    more = len(found) > limit
-    items = [event_out(row) for row in found[:limit]]
-    return EventPage(items=items, next=items[-1].id if more else None)
-
-
-@router.get(
-    "/{job_id}/metrics",
-    response={200: dict[str, list[tuple[int, float]]], **PROBLEMS},
-    summary="Curves of a job",
-)
-def metrics(
-    request: HttpRequest,
-    job_id: UUID,
-    points: Annotated[int, Query(ge=2, le=MAX_POINTS, description="At most, of each")] = 2000,
-) -> dict[str, list[tuple[int, float]]]:
-    """Steps and values by the name of the metric; long curves are thinned out evenly."""
-    return reading.curves(principal_of(request, "jobs.view"), job_id, points)
-
-
-@router.get(
-    "/{job_id}/reports/{name}",
-    response={200: dict[str, Any], **PROBLEMS},
-    summary="Show a report",
-)
-def show_report(request: HttpRequest, job_id: UUID, name: str) -> dict[str, Any]:
-    """A structured finding, such as `snr`: the signal-to-noise ratio of every module."""
-    return reading.report(principal_of(request, "jobs.view"), job_id, name)
-
-
-@router.get("/{job_id}/stream", response=PROBLEMS, openapi_extra=STREAMED, summary="Follow a job")
-def follow(
-    request: HttpRequest, job_id: UUID, last_event_id: LastEventId = 0, after: After = 0
-) -> StreamingHttpResponse:
-    """Server-sent events: log, state, progress, metrics, report, end.
-
-    A reader that comes back says by Last-Event-ID which log or state event it saw last.
-    """
-    principal = principal_of(request, "jobs.view")
-    job = reading.get(principal, job_id)
-    return StreamingHttpResponse(
-        stream.follow(principal, job.id, last_event_id or after),
-        content_type=STREAM,
-        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-    )
-
-
 def job_out(row: Job) -> JobOut:
     return JobOut(
         **_item(row),
         spec=row.spec,
         result=row.result,
         reports=sorted(row.reports),
-        outcome=_outcome(row.failure),
+        outcome=outcome_out(row.failure),
         waiting=_waiting(row),
         max_hours=row.max_hours,
         deadline_at=deadline.of(row),
     )
 
 
-def _outcome(failure: dict[str, Any] | None) -> OutcomeOut | None:
+def outcome_out(failure: dict[str, Any] | None) -> OutcomeOut | None:
     found = outcomes.told(failure)
     return OutcomeOut(**asdict(found)) if found else None
 
@@ -326,30 +219,3 @@ def _item(row: Job) -> dict[str, Any]:
         "failure": row.failure,
         "model_id": reading.model_id(row),
     }
-
-
-def attempt_out(row: Attempt, lines: Mapping[int, list[str]]) -> AttemptOut:
-    return AttemptOut(
-        id=row.id,
-        number=row.number,
-        state=AttemptState(row.state),
-        created_at=row.created_at,
-        started_at=row.started_at,
-        heartbeat_at=row.heartbeat_at,
-        finished_at=row.finished_at,
-        failure=row.failure,
-        outcome=_outcome(row.failure),
-        last_lines=lines.get(row.number, []),
-    )
-
-
-def event_out(row: Event) -> EventOut:
-    return EventOut(
-        id=row.id,
-        at=row.at,
-        attempt=row.attempt_number,
-        type=row.type,
-        level=row.data.get("level"),
-        state=row.data.get("state"),
-        message=row.data["message"],
-    )

@@ -16,7 +16,7 @@ from alloyworks.catalog import evaluations, lineage, versions
 from alloyworks.catalog.models import Evaluation, ModelVersion
 
 router = Router()
-Origin = Literal["base", "train", "merge", "moe"]
+Origin = Literal["base", "train", "merge", "evolve", "moe"]
 Wanted = Annotated[Origin | None, Query(description="Only models that came about like this")]
 
 
@@ -55,9 +55,11 @@ class LineageOut(BaseModel):
 class ScoreOut(BaseModel):
     id: UUID
     model_id: UUID
-    dataset_id: UUID
-    dataset_name: str
+    dataset_id: UUID | None = Field(description="The test set; null for a task")
+    dataset_name: str | None
+    task: str | None = Field(description="Of lm-evaluation-harness; null for a test set")
     metric: str
+    lower_is_better: bool
     value: float
     stderr: float | None
     examples: int
@@ -144,8 +146,10 @@ def score_out(row: Evaluation) -> ScoreOut:
         id=row.id,
         model_id=row.model_version_id,
         dataset_id=row.dataset_id,
-        dataset_name=row.dataset.name,
+        dataset_name=row.dataset.name if row.dataset else None,
+        task=row.task or None,
         metric=row.metric,
+        lower_is_better=row.lower_is_better,
         value=row.value,
         stderr=row.stderr,
         examples=row.examples,

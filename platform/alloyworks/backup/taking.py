@@ -17,6 +17,9 @@ DATASETS = "SELECT organisation_id, id, files FROM catalog_dataset ORDER BY id"
 CHECKPOINTS = """
     SELECT organisation_id, job_id, attempt_number, step, files FROM jobs_checkpoint ORDER BY id
 """
+ANSWERS = """
+    SELECT organisation_id, id, attempt_number, files FROM jobs_job WHERE files <> '[]' ORDER BY id
+"""
 MODELS = "SELECT storage_prefix, files FROM catalog_modelversion ORDER BY id"
 
 
@@ -69,6 +72,8 @@ def _known(connection: Rows) -> Iterator[Stored]:
         yield from _files(keys.dataset_prefix(organisation, dataset), files)
     for organisation, job, attempt, step, files in connection.execute(CHECKPOINTS):
         yield from _files(keys.checkpoint_prefix(organisation, job, attempt, step), files)
+    for organisation, job, attempt, files in connection.execute(ANSWERS):
+        yield from _files(keys.attempt_prefix(organisation, job, attempt), files)
     for prefix, files in connection.execute(MODELS):
         yield from _files(prefix, files)
 

@@ -45,7 +45,7 @@ class ModelVersion(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     name = models.CharField(max_length=120)
     version = models.PositiveIntegerField(default=1)
-    origin = models.CharField(max_length=16)  # base, train, merge, moe
+    origin = models.CharField(max_length=16)  # base, train, merge, evolve, moe
     source = models.CharField(max_length=300, default="", blank=True)  # of a base model: where from
     job = models.OneToOneField(
         "jobs.Job", on_delete=models.SET_NULL, null=True, related_name="model_version"
@@ -76,17 +76,32 @@ class ModelParent(TenantModel):
 
 
 class Evaluation(TenantModel):
-    """One model's score on one test set by one metric."""
+    """One model's score by one metric on one test set, or on a task of lm-evaluation-harness."""
 
     job = models.ForeignKey("jobs.Job", on_delete=models.CASCADE, related_name="evaluations")
     model_version = models.ForeignKey(
         ModelVersion, on_delete=models.CASCADE, related_name="evaluations"
     )
-    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="evaluations")
-    metric = models.CharField(max_length=40)
+    dataset = models.ForeignKey(
+        Dataset, on_delete=models.CASCADE, null=True, related_name="evaluations"
+    )
+    task = models.CharField(max_length=300, default="", blank=True)
+    metric = models.CharField(max_length=120)
+    lower_is_better = models.BooleanField(default=False)
     value = models.FloatField()
     stderr = models.FloatField(null=True)
     examples = models.PositiveIntegerField()
 
     class Meta:
         indexes = [models.Index(fields=["organisation", "model_version"])]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(dataset=None) ^ models.Q(task=""),
+                name="test_set_or_task",
+            )
+        ]
+
+    @property
+    def asked(self) -> str:
+        """Names the test set or the task, among all of an organisation."""
+        return f"task:{self.task}" if self.task else str(self.dataset_id)

@@ -14,6 +14,7 @@ from alloyworks.catalog import manifest, needed
 from alloyworks.catalog.manifest import Download, Entry
 from alloyworks.catalog.models import ModelParent, ModelVersion
 from alloyworks.errors import Forbidden, NotFound
+from alloyworks.jobs import clock
 from alloyworks.jobs.models import Job, JobInput
 from alloyworks.storage import objects
 
@@ -52,6 +53,9 @@ def delete(principal: Principal, model_id: UUID) -> None:
         if not ModelVersion.objects.select_for_update().filter(id=model.id).exists():
             raise NotFound(f"There is no model {model_id}.")
         needed.let_go(_inputs(model), f"The model {label(model)!r}")
+        # Should storage fail now, what is left there is found later.
+        if model.job_id:
+            Job.objects.filter(id=model.job_id).update(tidy_at=clock.now())
         model.delete()
         audit.note(principal, "model.delete", model_id, label(model))
         transaction.on_commit(lambda: objects.delete_prefix(prefix_of(model)))

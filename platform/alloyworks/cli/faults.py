@@ -19,7 +19,7 @@ def faults(
     jobs: Annotated[int, typer.Option(min=1, help="How many are submitted meanwhile")] = 200,
     seed: Annotated[int, typer.Option(help="Draws the jobs and the faults")] = 1,
     scenario: Annotated[
-        str, typer.Option(help="kill, flush, no-broker, database, frozen or mixed")
+        str, typer.Option(help="kill, flush, no-broker, database, storage, frozen or mixed")
     ] = "mixed",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here")] = None,
 ) -> None:

@@ -1,9 +1,11 @@
-"""The clock that asks for rounds of the reconciler; it makes them itself when nobody else does.
+"""The clock that asks for rounds; it makes them itself when nobody else does.
 
-So jobs go on while the queue is away or no worker hears it, only a little more slowly.
+So jobs go on, and their ends are told, while the queue is away or no worker hears it, only a little more
+slowly.
 """
 
 import logging
+from threading import Thread
 from typing import Any
 
 from celery.beat import PersistentScheduler
@@ -12,8 +14,10 @@ from django.db import Error, connection
 from alloyworks.jobs import pulse
 from alloyworks.jobs.dispatch import look_at_all
 from alloyworks.jobs.tasks import reconcile, send
+from alloyworks.webhooks import rounds
 
 _logger = logging.getLogger(__name__)
+_sending = Thread()
 
 
 class Scheduler(PersistentScheduler):  # type: ignore[misc]  # Celery has no types
@@ -34,6 +38,24 @@ def stand_in() -> None:
         if pulse.is_late(pulse.RECONCILER):
             _logger.warning("No worker has looked at the jobs for a while: beat does.")
             look_at_all()
+            _send_messages()
+    except Error as error:
+        _logger.warning("The database does not answer: %s", error)
+    finally:
+        connection.close()
+
+
+def _send_messages() -> None:
+    """Beside the clock, which no slow receiver may hold up."""
+    global _sending  # one thread of this process
+    if not _sending.is_alive():
+        _sending = Thread(target=_send_due, name="messages", daemon=True)
+        _sending.start()
+
+
+def _send_due() -> None:
+    try:
+        rounds.send_due()
     except Error as error:
         _logger.warning("The database does not answer: %s", error)
     finally:

@@ -8,8 +8,10 @@ from django.db import transaction
 
 from alloyengine.spec.doctor import Report
 from alloyengine.spec.doctor.report import error
-from alloyengine.spec.evaluate import EvaluateSpec
+from alloyengine.spec.evaluate import EvaluateSpec, TestSet
+from alloyengine.spec.evolve import EvolveSpec
 from alloyengine.spec.merge import MergeSpec
+from alloyengine.spec.metrics import METRICS
 from alloyengine.spec.moe import MoeSpec
 from alloyengine.spec.train import TrainSpec
 from alloyworks.accounts.principal import Principal
@@ -28,8 +30,9 @@ READABLE = {
     "cpt": (*_ANSWERS, DatasetFormat.TEXT),
     "dpo": (DatasetFormat.PREFERENCE,),
     "distill": (*_ANSWERS, DatasetFormat.TEXT),
-    "exact_match": _ANSWERS,
-    "perplexity": (*_ANSWERS, DatasetFormat.TEXT),
+} | {
+    name: (*_ANSWERS, DatasetFormat.TEXT) if about.texts else _ANSWERS
+    for name, about in METRICS.items()
 }
 COLUMNS = {
     DatasetFormat.CHAT: "messages",
@@ -57,7 +60,7 @@ def examine(principal: Principal, spec: Any) -> Report:
     with transaction.atomic():
         inputs, faults = _looked_at(principal, wanted)
         report = Report(findings=[])
-        if isinstance(wanted, MergeSpec):
+        if isinstance(wanted, MergeSpec | EvolveSpec):
             report = merging.examined(principal, wanted, inputs)
     refused = [error("invalid", tuple(fault.loc), fault.msg, fault.remedy) for fault in faults]
     return report.model_copy(update={"findings": [*refused[: specs.MOST], *report.findings]})
@@ -69,7 +72,7 @@ def inputs_of(principal: Principal, spec: JobSpec) -> list[Resolved]:
     Runs inside the caller's transaction: what was found stays until it ends.
     """
     inputs, faults = _looked_at(principal, spec)
-    if isinstance(spec, MergeSpec):
+    if isinstance(spec, MergeSpec | EvolveSpec):
         faults += merging.faults_of(principal, spec, inputs)
     if faults:
         raise specs.refused(faults[: specs.MOST])
@@ -87,6 +90,8 @@ def _looked_at(principal: Principal, spec: JobSpec) -> tuple[list[Resolved], lis
             faults += upcycling.faults_of(spec, inputs)
         case EvaluateSpec():
             faults += _evaluate_faults(spec, inputs)
+        case EvolveSpec():
+            faults += _evolve_faults(spec, inputs)
     return inputs, faults
 
 
@@ -116,19 +121,50 @@ def _train_faults(spec: TrainSpec, inputs: Sequence[Resolved]) -> Iterator[Field
 
 
 def _evaluate_faults(spec: EvaluateSpec, inputs: Sequence[Resolved]) -> Iterator[FieldError]:
+    if spec.judge is not None:
+        remedy = "Ask a judge by alloy evaluate on a machine of your own."
+        yield FieldError(("judge",), "A job reaches no judge.", remedy)
+    yield from _without_choices(spec.test_sets, "test_sets")
     seen = set[tuple[UUID | None, str]]()
     for item in inputs:
         metric = ""
+        if item.ref.loc[0] == "tasks":
+            continue  # any number of tasks may read the same documents
         if item.dataset is not None:
             metric = spec.test_sets[int(item.ref.loc[1])].metric
-            yield from _unreadable(metric, item.dataset, item.ref.loc)
-            if not item.dataset.test_rows:
-                remedy = "Upload it again with a larger test_percent."
-                msg = f"The dataset {item.dataset.name!r} has no test rows."
-                yield FieldError(item.ref.loc, msg, remedy)
+            yield from _unasked(metric, item.dataset, item.ref.loc)
         if (item.identity, metric) in seen:
             yield FieldError(item.ref.loc, _twice(item, metric), "Remove one of them.")
         seen.add((item.identity, metric))
+
+
+def _evolve_faults(spec: EvolveSpec, inputs: Sequence[Resolved]) -> Iterator[FieldError]:
+    yield from _without_choices(spec.tasks, "tasks")
+    searched = {item.identity for item in inputs if item.ref.loc[-1] == "dataset"}
+    for item in inputs:
+        if item.dataset is None:
+            continue
+        yield from _unasked(spec.tasks[int(item.ref.loc[1])].metric, item.dataset, item.ref.loc)
+        if item.ref.loc[-1] == "report" and item.identity in searched:
+            msg = f"The dataset {item.dataset.name!r} would be searched by and reported on."
+            remedy = "Name another, or none: then half of the test split is kept for the report."
+            yield FieldError(item.ref.loc, msg, remedy)
+
+
+def _unasked(metric: str, dataset: Dataset, loc: Sequence[str | int]) -> Iterator[FieldError]:
+    """Why a test set can't be asked."""
+    yield from _unreadable(metric, dataset, loc)
+    if not dataset.test_rows:
+        remedy = "Upload it again with a larger test_percent."
+        yield FieldError(loc, f"The dataset {dataset.name!r} has no test rows.", remedy)
+
+
+def _without_choices(tests: Sequence[TestSet], place: str) -> Iterator[FieldError]:
+    """Rows of a dataset have no choices of their own."""
+    for i, test in enumerate(tests):
+        if test.metric.startswith("multiple_choice") and not test.choices:
+            remedy = "List the choices that all questions of the test set have."
+            yield FieldError((place, i, "choices"), "choices is missing.", remedy)
 
 
 def _twice(item: Resolved, metric: str) -> str:

@@ -27,27 +27,28 @@ _logger = logging.getLogger(__name__)
 
 
 def look_at_all() -> None:
-    """Every unfinished job of every organisation, the oldest first; then runners without a job."""
-    beaten, due = float("-inf"), False
-    for job_id, organisation_id in unfinished():
+    """Every job that may need it, of every organisation, the oldest first; then whoever waits for a
+    slot; then runners without a job.
+    """
+    beaten = float("-inf")
+    for job_id, organisation_id in to_look_at():
         if monotonic() - beaten > pulse.PERIOD:
             pulse.beat(pulse.RECONCILER)
             beaten = monotonic()
         try:
-            due |= _step(job_id, organisation_id)
+            _step(job_id, organisation_id)
         except Exception:
             # One job's trouble must not keep the others from running; the next round tries again.
             _logger.exception("The look at job %s failed", job_id)
-    if due:
-        launch_in_turn()
+    launch_in_turn()
     pulse.beat(pulse.RECONCILER)
     end_orphans()
 
 
-def unfinished() -> list[tuple[UUID, UUID]]:
-    """Jobs with their organisations."""
+def to_look_at() -> list[tuple[UUID, UUID]]:
+    """Jobs with their organisations: all that are unfinished, but for those that only wait for a slot."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT job_id, organisation_id FROM alloy_unfinished_jobs()")
+        cursor.execute("SELECT job_id, organisation_id FROM alloy_jobs_to_look_at()")
         return list(cursor.fetchall())
 
 
@@ -86,6 +87,9 @@ def _is_due(job: Job) -> bool:
 
 def launch_in_turn() -> None:
     """Gives out the free slots, by whose turn it is and not by who was looked at."""
+    with executor().turn() as free:
+        if not free:
+            return  # without asking for the queue, which may be long
     full: set[UUID] = set()  # organisations that run as many jobs as they may
     for waiting in turn.queue().in_turn():
         if waiting.organisation in full:

@@ -1,7 +1,7 @@
 """The end of an attempt as its runner tells it: checked, then written in one transaction."""
 
 from alloyengine.spec.protocol import Failure, FileFacts, Finish
-from alloyengine.spec.result import EvaluateResult, JobResult
+from alloyengine.spec.result import RESULT, EvaluateResult, EvolveResult, JobResult
 from alloyworks.catalog import evaluations, versions
 from alloyworks.catalog.manifest import Entry
 from alloyworks.catalog.models import Dataset, ModelVersion
@@ -39,20 +39,25 @@ def _problem(attempt: Attempt, result: JobResult, files: list[FileFacts]) -> str
 
 
 def _register(job: Job, attempt: Attempt, result: JobResult, files: list[FileFacts]) -> None:
+    entries: list[Entry] = [
+        Entry(path=file.path, size=file.size, sha256=file.sha256) for file in files
+    ]
     inputs = list(job.inputs.select_related("model_version", "dataset"))
     models: dict[str, ModelVersion] = {
         entry.reference: entry.model_version for entry in inputs if entry.model_version
     }
+    datasets: dict[str, Dataset] = {
+        entry.reference: entry.dataset for entry in inputs if entry.dataset
+    }
     if isinstance(result, EvaluateResult):
-        datasets: dict[str, Dataset] = {
-            entry.reference: entry.dataset for entry in inputs if entry.dataset
-        }
-        return evaluations.record(job, result.scores, models, datasets)
-    entries: list[Entry] = [
-        Entry(path=file.path, size=file.size, sha256=file.sha256) for file in files
-    ]
+        job.files = entries
+        job.save(update_fields=["files"])
+        return evaluations.record(job, result.scores, models, datasets, result.tasks)
     facts = result.facts.model_dump(mode="json")
-    versions.register(job, job.kind, prefix_of(attempt), entries, facts, models.values())
+    made = versions.register(job, job.kind, prefix_of(attempt), entries, facts, models.values())
+    if isinstance(result, EvolveResult):
+        # Its parents were asked half of the questions, too, but they may have scores on all of them.
+        evaluations.record(job, result.scores, {RESULT: made}, datasets)
     return None
 
 

@@ -1,5 +1,5 @@
-"""What jobs leave in storage: files of attempts without a result, uploads that were never completed,
-checkpoints that nobody will go on from.
+"""What jobs leave in storage: files of attempts without a result, or with one that was deleted, uploads
+that were never completed, checkpoints that nobody will go on from.
 
 An attempt's are swept when it ends. Its runner hears within a second that it is over; what it sends until
 then to a URL signed earlier may stay. So a job is looked at once more when no URL is good any longer, and
@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from alloyworks.catalog.models import ModelVersion
 from alloyworks.config import config
 from alloyworks.jobs import checkpoints, clock
 from alloyworks.jobs.finish import prefix_of
@@ -61,6 +62,8 @@ def tidy(job_id: UUID, organisation_id: UUID) -> None:
         if forgets:
             job.checkpoints.all().delete()
         keeps = job.checkpoints.exists()
+        if not job.files and not ModelVersion.objects.filter(job=job).exists():
+            ended += Attempt.objects.filter(job=job, state=AttemptState.SUCCEEDED)
     for attempt in ended:
         objects.clear_prefix(prefix_of(attempt))
     checkpoints.sweep(job_id, organisation_id)

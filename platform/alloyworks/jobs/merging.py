@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import ValidationError
 
 from alloyengine.spec.doctor import Report, examine
+from alloyengine.spec.evolve import EvolveSpec
 from alloyengine.spec.merge import MergeSpec, split_reference
 from alloyengine.spec.result import ModelFacts
 from alloyworks.accounts.principal import Principal
@@ -22,11 +23,16 @@ RESHAPES = ("slices", "modules", "tokenizer", "tokenizer_source")
 """A recipe with one of these may make a model unlike any that it takes."""
 
 
-def examined(principal: Principal, spec: MergeSpec, inputs: Sequence[Resolved]) -> Report:
-    """`inputs` are the models of the spec that were found; of the others nothing is said."""
+def examined(
+    principal: Principal, spec: MergeSpec | EvolveSpec, inputs: Sequence[Resolved]
+) -> Report:
+    """`inputs` are the models of the spec that were found; of the others nothing is said. Of a search,
+    the recipe that it begins with.
+    """
+    inputs = [item for item in inputs if item.dataset is None]
     facts = {item.ref.reference: facts_of(item) for item in inputs}
     return examine(
-        spec,
+        spec if isinstance(spec, MergeSpec) else MergeSpec(recipe=spec.recipe),
         {reference: found for reference, found in facts.items() if found},
         {item.ref.reference: item.label for item in inputs},
         _ancestry(principal, {item.ref.reference: item.model for item in inputs if item.model}),
@@ -34,7 +40,7 @@ def examined(principal: Principal, spec: MergeSpec, inputs: Sequence[Resolved]) 
 
 
 def faults_of(
-    principal: Principal, spec: MergeSpec, inputs: Sequence[Resolved]
+    principal: Principal, spec: MergeSpec | EvolveSpec, inputs: Sequence[Resolved]
 ) -> Iterator[FieldError]:
     """What makes the merge impossible."""
     for finding in examined(principal, spec, inputs).errors:

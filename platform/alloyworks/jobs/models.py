@@ -37,6 +37,7 @@ class Job(TenantModel):
     failure = models.JSONField(null=True)  # alloyengine.spec.protocol.Failure
     result = models.JSONField(null=True)  # alloyengine.spec.result.JobResult
     reports = models.JSONField(default=dict)  # name -> data, such as the SNR map
+    files = models.JSONField(default=list)  # an evaluation's answers, [{path, size, sha256}]
     tidy_at = models.DateTimeField(null=True)  # when what it left in storage is due
 
     class Meta:

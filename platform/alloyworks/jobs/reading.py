@@ -22,7 +22,7 @@ def listed(principal: Principal, **wanted: Any) -> QuerySet[Job]:
     """For lists: without the large columns, with whoever submitted it and the model it made."""
     rows = jobs_of(principal).filter(**{name: value for name, value in wanted.items() if value})
     related = rows.select_related("created_by", "model_version")
-    return related.defer("spec", "result", "reports", "model_version__files")
+    return related.defer("spec", "result", "reports", "files", "model_version__files")
 
 
 def get(principal: Principal, job_id: UUID) -> Job:

@@ -19,7 +19,7 @@ from alloyworks.jobs.models import Job
 from alloyworks.jobs.states import CANCELLED, FAILED, SUCCEEDED
 
 TO_COME = "job:"
-MAKING_MODELS = ("train", "merge", "moe")
+MAKING_MODELS = ("train", "merge", "evolve", "moe")
 RETRY = "Retry that job first, or use another model."
 
 Row = TypeVar("Row", bound=Model)
@@ -109,7 +109,9 @@ class _Rows:
             where = "They are listed at /jobs/ and by GET /api/v1/jobs."
             raise _Unusable(f"There is no job {shown(text)}.", where)
         if job.kind not in MAKING_MODELS:
-            remedy = f"Use a job that makes one: {', '.join(MAKING_MODELS)}."
+            remedy = (
+                f"Use a job that makes one: {', '.join(MAKING_MODELS[:-1])} or {MAKING_MODELS[-1]}."
+            )
             raise _Unusable(f"The job {job.name!r} makes no model: its kind is {job.kind}.", remedy)
         if job.state in (FAILED, CANCELLED):
             ended = "failed" if job.state == FAILED else "was cancelled"

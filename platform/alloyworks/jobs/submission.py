@@ -8,6 +8,7 @@ from django.db import transaction
 from pydantic import BaseModel
 
 from alloyengine.spec.evaluate import EvaluateSpec
+from alloyengine.spec.evolve import EvolveSpec
 from alloyengine.spec.merge import MergeSpec
 from alloyengine.spec.moe import MoeSpec
 from alloyengine.spec.train import TrainSpec
@@ -105,3 +106,5 @@ def _default_name(spec: JobSpec, inputs: Iterable[Resolved]) -> str:
             return f"Mixture of {len(spec.recipe.experts)} experts"
         case EvaluateSpec():
             return f"Evaluate {models} model{'' if models == 1 else 's'}"
+        case EvolveSpec():
+            return f"Evolved merge of {models} models"

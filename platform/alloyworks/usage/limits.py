@@ -28,6 +28,7 @@ STORED = """
     SELECT coalesce(sum((file->>'size')::bigint), 0) FROM (
         SELECT files FROM catalog_dataset WHERE organisation_id = %s
         UNION ALL SELECT files FROM catalog_modelversion WHERE organisation_id = %s
+        UNION ALL SELECT files FROM jobs_job WHERE organisation_id = %s AND files <> '[]'
     ) manifests, jsonb_array_elements(files) file
 """
 
@@ -130,9 +131,9 @@ def running(organisation: UUID) -> int:
 
 
 def stored(organisation: UUID) -> int:
-    """Bytes of all datasets and models, as their manifests say."""
+    """Bytes of all datasets, models and answers, as their manifests say."""
     with connection.cursor() as cursor:
-        cursor.execute(STORED, [organisation, organisation])
+        cursor.execute(STORED, [organisation] * 3)
         return int(cursor.fetchone()[0])
 
 

@@ -11,10 +11,11 @@ from django.utils.http import urlencode
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import datasets, evaluations, versions
 from alloyworks.catalog.lineage import Edge, Node, lineage
-from alloyworks.catalog.models import Dataset, Evaluation, ModelVersion
+from alloyworks.catalog.models import Evaluation, ModelVersion
+from alloyworks.errors import NotFound
 from alloyworks.web.choices import facts_of
 from alloyworks.web.family import Tree, drawn, with_ancestors
-from alloyworks.web.scores import Figure, Head, Table, table_of
+from alloyworks.web.scores import Figure, Head, Table, asked, table_of
 
 AT_FIRST = 8  # models, when none are chosen
 MOST = 24  # models at once
@@ -41,22 +42,25 @@ class Comparison:
 
 
 def comparison(
-    principal: Principal, models: Sequence[UUID], sets: Sequence[UUID], reference: UUID | None
+    principal: Principal, models: Sequence[UUID], sets: Sequence[str], reference: UUID | None
 ) -> Comparison:
-    """Nothing chosen means the newest of what there is. NotFound for what is not one's own."""
+    """`sets` are ids of datasets, and `task:NAME`. Nothing chosen means the newest of what there is.
+    NotFound for what is not one's own.
+    """
     scored = _scored(principal)
     _must_be_own(principal, sets, scored)
     offered = _models(principal, models, scored)
     shown = [m for m in offered if m.id in set(models)] if models else offered[-AT_FIRST:]
     shown = shown[:MOST]
     rows = evaluations.scores_of(principal, models=[m.id for m in shown]) if shown else []
-    found = [row for row in rows if not sets or row.dataset_id in sets]
+    found = [row for row in rows if not sets or row.asked in sets]
     base = reference if reference in {m.id for m in shown} else _oldest(shown)
     table = _table(shown, found, base)
     return Comparison(
         models=[_offer(m, shown) for m in offered],
         sets=[
-            Offer(str(d.id), d.name, "", chosen=not sets or d.id in sets) for d in _datasets(scored)
+            Offer(key, head.label, "", chosen=not sets or key in sets)
+            for key, head in _asked(scored).items()
         ],
         table=table if table.columns else None,
         references=[Offer(str(m.id), versions.label(m), "", m.id == base) for m in shown],
@@ -66,11 +70,10 @@ def comparison(
 
 
 def _scored(principal: Principal) -> list[Evaluation]:
-    """One row for every pair of model and test set."""
+    """One row for every pair of model and test set or task."""
     rows = evaluations.scores_of(principal).select_related("model_version", "dataset")
-    return list(
-        rows.order_by("model_version_id", "dataset_id").distinct("model_version_id", "dataset_id")
-    )
+    pair = ("model_version_id", "dataset_id", "task")
+    return list(rows.order_by(*pair).distinct(*pair))
 
 
 def _models(
@@ -82,18 +85,24 @@ def _models(
     return sorted(found.values(), key=lambda model: model.id)
 
 
-def _must_be_own(
-    principal: Principal, wanted: Iterable[UUID], scored: Iterable[Evaluation]
-) -> None:
-    known = {row.dataset_id for row in scored}
+def _must_be_own(principal: Principal, wanted: Iterable[str], scored: Iterable[Evaluation]) -> None:
+    known = {row.asked for row in scored}
     for key in wanted:
         if key not in known:
-            datasets.get(principal, key)
+            datasets.get(principal, id_of(key))
 
 
-def _datasets(scored: Iterable[Evaluation]) -> list[Dataset]:
-    found = {row.dataset_id: row.dataset for row in scored}
-    return sorted(found.values(), key=lambda dataset: dataset.id)
+def id_of(text: str) -> UUID:
+    """NotFound when it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound(f"There is nothing with the id {text[:80]!r} here.") from None
+
+
+def _asked(rows: Iterable[Evaluation]) -> dict[str, Head]:
+    """Test sets, the oldest first, then tasks by name."""
+    return {row.asked: asked(row) for row in sorted(rows, key=lambda row: (row.task, row.asked))}
 
 
 def _oldest(models: Sequence[ModelVersion]) -> UUID | None:
@@ -104,16 +113,9 @@ def _oldest(models: Sequence[ModelVersion]) -> UUID | None:
 
 def _table(models: Sequence[ModelVersion], rows: Iterable[Evaluation], base: Any) -> Table:
     found = list(rows)
-    figures = [
-        Figure(r.model_version_id, r.dataset_id, r.metric, r.value, r.stderr, r.examples)
-        for r in found
-    ]
+    figures = [Figure.of(row) for row in found]
     heads = {m.id: Head(versions.label(m), reverse("model", args=[m.id])) for m in models}
-    sets = {
-        row.dataset_id: Head(row.dataset.name, reverse("dataset", args=[row.dataset_id]))
-        for row in sorted(found, key=lambda row: row.dataset_id)
-    }
-    return table_of(figures, heads, sets, base)
+    return table_of(figures, heads, _asked(found), base)
 
 
 def _offer(model: ModelVersion, shown: Collection[ModelVersion]) -> Offer:
@@ -122,7 +124,7 @@ def _offer(model: ModelVersion, shown: Collection[ModelVersion]) -> Offer:
 
 def _missing(models: Sequence[ModelVersion], rows: Iterable[Evaluation]) -> str:
     """All chosen models on all shown test sets: scores of one run are comparable."""
-    found = {row.dataset_id for row in rows}
+    found = {row.dataset_id for row in rows if row.dataset_id}
     query = [("model", str(model.id)) for model in models]
     query += [("dataset", str(key)) for key in sorted(found)]
     return f"{reverse('job-new', args=['evaluate'])}?{urlencode(query)}"

@@ -20,10 +20,10 @@ from alloyworks.jobs import deadline, outcomes, reading, waiting
 from alloyworks.jobs.models import Attempt, Job, JobInput
 from alloyworks.jobs.outcomes import Told
 from alloyworks.jobs.states import CANCELLED, FAILED, UNFINISHED
-from alloyworks.web import choices
+from alloyworks.web import candidates, choices, job_scores
 from alloyworks.web.forms.recipe import lean, written
 from alloyworks.web.job_log import lines_of
-from alloyworks.web.scores import Figure, Head, Table, table_of
+from alloyworks.web.scores import Head
 
 LOG_LINES = 500  # on the page as it comes; the rest by the stream or as a file
 ROLES = {
@@ -32,6 +32,7 @@ ROLES = {
     "teacher": "Teacher",
     "replay": "Replay",
     "forgetting": "General set",
+    "report": "Report",
     "dataset": "Dataset",
 }
 
@@ -83,7 +84,9 @@ def context_of(principal: Principal, job: Job) -> dict[str, Any]:
         "scans": _scans(job),
         "meets": _meets(job),
         "model": _model(job),
-        "scores": _scores(job, inputs),
+        "scores": job_scores.table(job, heads := {each.reference: each.head for each in inputs}),
+        "regressions": job_scores.regressions(job, heads),
+        "candidates": candidates.drawn(job, heads) if job.kind == "evolve" else None,
         "compare": _compared(inputs),
     }
 
@@ -127,8 +130,13 @@ def _in_order(job: Job) -> dict[str, Any]:
 
 
 def _recipe(principal: Principal, job: Job, spec: dict[str, Any]) -> str:
-    """Of a merge, with names in place of ids: as the form takes it."""
-    return written(lean(spec), principal) if job.kind == "merge" else ""
+    """With names in place of ids, as the form takes it: of a merge, or the one that a search found."""
+    if job.kind == "merge":
+        return written(lean(spec), principal)
+    if job.kind == "evolve" and job.result:
+        found = {"kind": "merge", "recipe": job.result["recipe"]}
+        return written(lean(found), principal)
+    return ""
 
 
 def _scans(job: Job) -> bool:
@@ -176,19 +184,6 @@ def _model(job: Job) -> ModelVersion | None:
         return job.model_version
     except ObjectDoesNotExist:
         return None
-
-
-def _scores(job: Job, inputs: list[Input]) -> Table | None:
-    if not job.result or job.result["kind"] != "evaluate":
-        return None
-    heads = {entry.reference: entry.head for entry in inputs}
-    figures = [
-        Figure(s["model"], s["dataset"], s["metric"], s["value"], s["stderr"], s["examples"])
-        for s in job.result["scores"]
-    ]
-    models = {name: heads.get(name, Head(name)) for name in job.spec["models"]}
-    sets = [row["dataset"] for row in job.spec["test_sets"]]
-    return table_of(figures, models, {name: heads.get(name, Head(name)) for name in sets})
 
 
 def _compared(inputs: list[Input]) -> str:

@@ -11,7 +11,7 @@ from alloyworks.catalog import lineage as kin
 from alloyworks.catalog.models import ModelVersion
 from alloyworks.web import family
 from alloyworks.web.choices import count_words
-from alloyworks.web.scores import Figure, Head, Table, table_of
+from alloyworks.web.scores import Figure, Head, Table, asked, table_of
 
 FACTS = {
     "architecture": "Architecture",
@@ -72,22 +72,14 @@ def scores(principal: Principal, models: Sequence[ModelVersion]) -> Table | None
     rows = list(evaluations.scores_of(principal, models=[model.id for model in models]))
     if not any(row.model_version_id == models[-1].id for row in rows):
         return None
-    figures = [
-        Figure(
-            row.model_version_id, row.dataset_id, row.metric, row.value, row.stderr, row.examples
-        )
-        for row in rows
-    ]
+    figures = [Figure.of(row) for row in rows]
     known = {figure.model for figure in figures}
     heads = {
         model.id: Head(versions.label(model), reverse("model", args=[model.id]))
         for model in models
         if model.id in known
     }
-    sets = {
-        row.dataset_id: Head(row.dataset.name, reverse("dataset", args=[row.dataset_id]))
-        for row in rows
-    }
+    sets = {row.asked: asked(row) for row in rows}
     reference = models[0].id if len(heads) > 1 and models[0].id in known else None
     return table_of(figures, heads, sets, reference)
 

@@ -4,7 +4,7 @@ from django.templatetags.static import static
 from django.urls import path
 from django.views.generic import RedirectView
 
-from alloyworks.web.views import compare, datasets, home, job, jobs, models, new_job, usage
+from alloyworks.web.views import answers, compare, datasets, home, job, jobs, models, new_job, usage
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -23,6 +23,9 @@ urlpatterns = [
     path("jobs/new/<str:kind>/", new_job.new_job, name="job-new"),
     path("jobs/<uuid:job_id>/", job.job, name="job"),
     path("jobs/<uuid:job_id>/log/", job.log, name="job-log"),
+    path("jobs/<uuid:job_id>/answers/<str:kind>/<int:place>/", answers.answers, name="job-answers"),
+    path("jobs/<uuid:job_id>/answers/files/<path:path>", answers.file, name="job-answers-file"),
+    path("jobs/<uuid:job_id>/forget/", answers.delete, name="job-answers-delete"),
     path("jobs/<uuid:job_id>/cancel/", jobs.cancel, name="job-cancel"),
     path("jobs/<uuid:job_id>/retry/", jobs.retry, name="job-retry"),
     path("jobs/<uuid:job_id>/clone/", jobs.clone, name="job-clone"),

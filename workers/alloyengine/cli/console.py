@@ -17,7 +17,12 @@ from alloyengine.cli.heatmap import heatmap
 from alloyengine.report import Level
 
 STYLES: dict[Level, str] = {"info": "default", "warning": "yellow", "error": "red"}
-SHOWN = {"loss": "loss {:.4f}", "tokens_per_second": "{:.0f} tokens/s"}
+SHOWN = {
+    "loss": "loss {:.4f}",
+    "tokens_per_second": "{:.0f} tokens/s",
+    "best": "best {:.4f}",
+    "mean": "mean {:.4f}",
+}
 
 
 class ConsoleReporter:

@@ -1,10 +1,13 @@
 """`alloy data`: look at data before it is learned."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from alloyengine.errors import InputError
@@ -19,7 +22,7 @@ _TRAINED, _GIVEN, _CUT = "black on green", "dim", "strike red"
 
 @app.callback()
 def data() -> None:
-    """See which tokens of a dataset a model would learn."""
+    """See which tokens a model would learn, and whether test examples are among them."""
 
 
 @app.command()
@@ -63,3 +66,24 @@ def _print(shown: "Shown", console: Console) -> None:
     console.print(line)
     if shown.alarm:
         console.print(Text(shown.alarm, style="bold red"))
+
+
+@app.command()
+def overlap(
+    training: Annotated[Path, typer.Argument(help="JSON Lines, or a folder with train.jsonl")],
+    tests: Annotated[list[Path], typer.Argument(help="JSON Lines, or folders with test.jsonl")],
+    n: Annotated[int, typer.Option(min=2, max=100, help="Words in a row that count")] = 13,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for every finding")] = None,
+) -> None:
+    """Tell which examples of test sets were in training data: their scores would prove nothing."""
+    from alloyengine.evaluate.contamination import overlap as measure
+
+    found = {str(path): measure([training], path, n) for path in tests}
+    table = Table("test set", "examples", "in the training data", "such as", box=None)
+    for name, each in found.items():
+        share = f"{len(each.found)} ({each.share:.1%})"
+        table.add_row(name, f"{each.examples}", share, Text(each.shown[0] if each.shown else ""))
+    Console().print(table)
+    if json_file:
+        told = {name: asdict(each) for name, each in found.items()}
+        json_file.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")

@@ -29,3 +29,14 @@ def load(path: Path) -> Loaded:
 
     model, tokenizer = open_model(path, "auto" if is_fast(found.dtype) else "float32")
     return Loaded(model.eval(), tokenizer, model.device.type, found.context or 2048)
+
+
+def way_of_loading(path: Path) -> str:
+    """The number type and kind of device of `load`, without loading anything."""
+    import torch
+
+    from alloyengine.loading import is_fast
+
+    stored = facts(path).dtype
+    kind = stored if is_fast(stored) else "float32"
+    return f"{kind} on {'cuda' if torch.cuda.is_available() else 'cpu'}"

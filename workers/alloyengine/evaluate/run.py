@@ -1,69 +1,172 @@
-"""Evaluates every model on every test set; a model is loaded once."""
+"""Evaluates every model on every test set and task; a model is loaded once, and only when needed.
+
+In `out`, by number of the model and of the test set or task, both from 0 and in the spec's order:
+
+examples-MODEL-SET.jsonl   what each example of a test set gave, in its order
+tasks-MODEL-TASK.jsonl     what each document of a task gave
+"""
 
 import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alloyengine.errors import Stopped
-from alloyengine.evaluate.exact_match import exact_match
-from alloyengine.evaluate.examples import read_examples
-from alloyengine.evaluate.models import Loaded, load
-from alloyengine.evaluate.perplexity import perplexity
-from alloyengine.evaluate.scores import Figure
+from alloyengine.errors import InputError
+from alloyengine.evaluate.comparing import Values, compared, of_set, of_task
+from alloyengine.evaluate.counting import Counter, show
+from alloyengine.evaluate.examples import Row, read_examples
+from alloyengine.evaluate.judge.pairs import Ask
+from alloyengine.evaluate.judging import Answers, judged_scores
+from alloyengine.evaluate.subject import Subject, files_digest, rows_digest
 from alloyengine.report import Reporter
-from alloyengine.spec.evaluate import EvaluateSpec, TestSet
-from alloyengine.spec.result import EvaluateResult, Score
-from alloyengine.train.data import Messages
+from alloyengine.spec.evaluate import EvaluateSpec, Task, TestSet
+from alloyengine.spec.result import Compared, EvaluateResult, Score, TaskScore
+
+Json = dict[str, Any]
 
 
-def run(spec: EvaluateSpec, inputs: dict[str, Path], out: Path, report: Reporter) -> EvaluateResult:
-    """Exact match is a share from 0 to 1. `out` gets `examples-<model>-<set>.jsonl`, counted
-    from 0 in the spec's order, with every single result. Raises InputError, Stopped.
+@dataclass(frozen=True)
+class Options:
+    """What whoever runs an evaluation decides, and no spec: how the judge is reached, and whether
+    results are kept in the user's cache directory, and found there again.
     """
-    sets = [read_examples(test, inputs[test.dataset]) for test in spec.test_sets]
-    out.mkdir(parents=True, exist_ok=True)
-    counter = _Counter(report, total=len(spec.models) * sum(len(rows) for rows in sets))
-    scores = []
-    for i, reference in enumerate(spec.models):
-        loaded = load(inputs[reference])
-        for j, (test, rows) in enumerate(zip(spec.test_sets, sets, strict=True)):
-            figure, results = _evaluate(loaded, test, rows, spec.batch_size, counter)
-            _write(out / f"examples-{i}-{j}.jsonl", results)
-            score = Score(
-                model=reference,
-                dataset=test.dataset,
-                metric=test.metric,
-                value=figure.value,
-                stderr=figure.stderr,
-                examples=len(rows),
+
+    ask: Ask | None = None
+    keep: bool = False
+
+
+def run(
+    spec: EvaluateSpec,
+    inputs: Mapping[str, Path],
+    out: Path,
+    report: Reporter,
+    options: Options | None = None,
+) -> EvaluateResult:
+    """Raises InputError, Stopped. What was computed until then is in `out`, and in the cache."""
+    options = options or Options()
+    if options.ask is None and any(test.metric == "win_rate" for test in spec.test_sets):
+        raise InputError(
+            "judge_missing",
+            "win_rate needs a judge, and none can be reached from here.",
+            "Run alloy evaluate with --judge-url.",
+        )
+    return _Evaluation(spec, inputs, out, report, options).result()
+
+
+class _Evaluation:
+    def __init__(
+        self,
+        spec: EvaluateSpec,
+        inputs: Mapping[str, Path],
+        out: Path,
+        report: Reporter,
+        options: Options,
+    ) -> None:
+        self._spec, self._inputs, self._out = spec, inputs, out
+        self._report, self._options = report, options
+        self._sets = [(test, read_examples(test, inputs[test.dataset])) for test in spec.test_sets]
+        _check_tasks(spec.tasks, inputs)
+        self._scores: list[Score] = []
+        self._tasks: list[TaskScore] = []
+        self._values: list[list[Values]] = []  # by model
+        self._answers: Answers = {}
+        total = len(spec.models) * sum(len(rows) for _, rows in self._sets)
+        self._count = Counter(report, "Evaluating", total)
+
+    def result(self) -> EvaluateResult:
+        self._out.mkdir(parents=True, exist_ok=True)
+        for number, reference in enumerate(self._spec.models):
+            subject = Subject(self._inputs[reference], self._options.keep)
+            self._values.append([])
+            for place, (test, rows) in enumerate(self._sets):
+                results = self._ask(subject, reference, test, rows)
+                _write(self._out / f"examples-{number}-{place}.jsonl", results)
+                if test.metric == "win_rate":
+                    self._answers[number, place] = results
+                else:
+                    self._values[-1].append(of_set(test, results))
+            for place, task in enumerate(self._spec.tasks):
+                samples = self._run_task(subject, reference, task)
+                _write(self._out / f"tasks-{number}-{place}.jsonl", samples)
+        comparisons = list(self._compare())
+        unjudged = self._judge()
+        return EvaluateResult(
+            scores=self._scores, tasks=self._tasks, comparisons=comparisons, unjudged=unjudged
+        )
+
+    def _ask(self, subject: Subject, name: str, test: TestSet, rows: list[Row]) -> list[Json]:
+        digest = rows_digest(rows) if self._options.keep else ""
+        scored = subject.on_set(test, rows, digest, self._spec.batch_size, self._count)
+        if scored.known:
+            self._count(len(rows))
+        if all(row.get("answer") == "" for row in scored.results):
+            self._report.log(f"{name} answers nothing to {test.dataset}.", "warning")
+        if scored.value is not None:
+            self._scores.append(
+                Score(
+                    model=name,
+                    dataset=test.dataset,
+                    metric=test.metric,
+                    value=scored.value,
+                    stderr=scored.stderr,
+                    examples=len(rows),
+                )
             )
-            scores.append(score)
-            report.log(f"{reference} on {test.dataset}: {test.metric} {figure.value:.4g}")
-    return EvaluateResult(scores=scores)
+            self._report.log(f"{name} on {test.dataset}: {test.metric} {scored.value:.4g}")
+        return scored.results
+
+    def _run_task(self, subject: Subject, name: str, task: Task) -> list[Json]:
+        references = [ref for ref in (task.file, task.data) if ref]
+        keep = self._options.keep
+        digests = [files_digest(self._inputs[ref]) for ref in references] if keep else []
+        called = task.name or str(task.file)
+
+        def watch(done: int, total: int) -> None:
+            show(self._report, f"Task {called}"[:80], done, total)
+
+        outcome = subject.on_task(task, self._inputs, digests, self._spec.batch_size, watch)
+        found = [TaskScore(model=name, **figure) for figure in outcome.figures]
+        self._tasks += found
+        self._values[-1] += of_task(outcome)
+        for score in found:
+            self._report.log(f"{name} on {score.task}: {score.metric} {score.value:.4g}")
+        return outcome.samples
+
+    def _compare(self) -> Iterable[Compared]:
+        """Every model with the first."""
+        first, *others = zip(self._spec.models, self._values, strict=True)
+        for name, values in others:
+            for found in compared(first[0], first[1], name, values, self._spec.seed):
+                if found.verdict == "worse":
+                    words = f"{found.metric} {found.difference:+.3g}, p = {found.p:.2g}"
+                    where = f"{name} is worse than {first[0]} on {found.asked}"
+                    self._report.log(f"{where}: {words}.", "warning")
+                yield found
+
+    def _judge(self) -> int:
+        """Adds the scores of judged sets; how many answers have none."""
+        judge, ask = self._spec.judge, self._options.ask
+        if judge is None or ask is None or not self._answers:
+            return 0
+        unjudged = 0
+        for judging in judged_scores(self._spec, judge, ask, self._answers, self._report):
+            _write(self._out / f"examples-{judging.model}-{judging.place}.jsonl", judging.results)
+            unjudged += judging.unjudged
+            if judging.score:
+                self._scores.append(judging.score)
+        return unjudged
 
 
-class _Counter:
-    """Counts examples over all models and sets, and stops between two batches when asked."""
+def _check_tasks(tasks: Iterable[Task], inputs: Mapping[str, Path]) -> None:
+    """All of them, before a model is loaded."""
+    from alloyengine.evaluate.harness.task import check_task
 
-    def __init__(self, report: Reporter, total: int) -> None:
-        self._report, self._total, self._done = report, total, 0
-
-    def __call__(self, count: int) -> None:
-        self._done += count
-        self._report.progress("Evaluating", self._done, self._total)
-        if self._report.stopping():
-            raise Stopped("stopped", "The evaluation was stopped.")
+    for task in tasks:
+        check_task(task, inputs)
 
 
-def _evaluate(
-    loaded: Loaded, test: TestSet, rows: list[Messages | str], batch_size: int, counter: _Counter
-) -> tuple[Figure, list[dict[str, Any]]]:
-    if test.metric == "perplexity":
-        return perplexity(loaded, rows, batch_size, counter)
-    return exact_match(loaded, rows, test, batch_size, counter)
-
-
-def _write(path: Path, results: list[dict[str, Any]]) -> None:
+def _write(path: Path, results: Iterable[Json]) -> None:
     with path.open("w", encoding="utf-8") as file:
         for result in results:
             file.write(json.dumps(result, ensure_ascii=False) + "\n")

@@ -11,11 +11,14 @@ class Figure:
     stderr: float | None
 
 
-def share(right: Sequence[bool]) -> Figure:
-    """Between 0 and 1."""
-    count = len(right)
-    value = sum(right) / count
-    return Figure(value, math.sqrt(value * (1 - value) / (count - 1)) if count > 1 else None)
+def mean(values: Sequence[float]) -> Figure:
+    """Of numbers or of right and wrong; the error is that of a mean of so many."""
+    count = len(values)
+    value = math.fsum(values) / count
+    if count < 2:
+        return Figure(value, None)
+    spread = math.fsum((each - value) ** 2 for each in values) / (count - 1)
+    return Figure(value, math.sqrt(spread / count))
 
 
 def perplexity(losses: Sequence[float], tokens: Sequence[int]) -> Figure:
@@ -23,9 +26,9 @@ def perplexity(losses: Sequence[float], tokens: Sequence[int]) -> Figure:
     is that of a ratio of sums over texts, carried through exp (delta method).
     """
     count, total = len(losses), sum(tokens)
-    mean = sum(losses) / total
-    value = math.exp(min(mean, 700.0))
+    average = sum(losses) / total
+    value = math.exp(min(average, 700.0))
     if count < 2:
         return Figure(value, None)
-    spread = sum((loss - mean * n) ** 2 for loss, n in zip(losses, tokens, strict=True))
+    spread = sum((loss - average * n) ** 2 for loss, n in zip(losses, tokens, strict=True))
     return Figure(value, value * math.sqrt(spread * count / (count - 1)) / total)

@@ -58,6 +58,12 @@ class Tensors(Protocol):
         """As `each`, of a part of a large tensor: some rows here and there, always the same."""
         ...
 
+    def once(self, what: str, find: Callable[[], T]) -> T:
+        """What `find` finds of these tensors alone, whatever the settings. Where a merge is made again
+        with other numbers, it may be what was found before; so nobody writes to it.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -83,13 +89,15 @@ class Method:
 
     `combine` gets what `measure` returned (None without one). The result is float32 of the block's
     shape. When all it does is to weigh the models and add them up, `weights` says how (None where
-    there is more to it): then it can be done without decoding them.
+    there is more to it): then it can be done without decoding them. `reads` names the parameters that
+    `measure` depends on, beside the tensors and the key; None: all of them.
     """
 
     name: MergeMethod
     combine: Combine
     measure: Measure | None = None
     weights: Weights | None = None
+    reads: tuple[str, ...] | None = None
 
     @property
     def declaration(self) -> Declaration:

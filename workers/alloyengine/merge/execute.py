@@ -34,8 +34,38 @@ class Target(Protocol):
     def put(self, name: str, start: int, raw: Any) -> None: ...
 
 
+class Measures(Protocol):
+    """Where what is measured of a tensor comes from."""
+
+    def of(self, step: Step, measure: Callable[[], Any]) -> Any:
+        """All that the step's method measures."""
+        ...
+
+    def once(self, step: Step, what: str, find: Callable[[], T]) -> T:
+        """A part of it, which depends on the tensors alone."""
+        ...
+
+
+class _Anew:
+    """Everything is measured when it is asked for."""
+
+    def of(self, step: Step, measure: Callable[[], Any]) -> Any:
+        return measure()
+
+    def once(self, step: Step, what: str, find: Callable[[], T]) -> T:
+        return find()
+
+
+ANEW = _Anew()
+
+
 def execute(
-    steps: Sequence[Step], target: Target, backend: Backend, report: Reporter, threads: int = 0
+    steps: Sequence[Step],
+    target: Target,
+    backend: Backend,
+    report: Reporter,
+    threads: int = 0,
+    measures: Measures = ANEW,
 ) -> None:
     """Makes every step's tensor. Raises InputError for numbers that are not finite, Stopped."""
     threads = threads or len(os.sched_getaffinity(0))
@@ -45,7 +75,7 @@ def execute(
         drivers = closing.enter_context(ThreadPoolExecutor(threads + 1, "tensor"))
         closing.callback(stop.set)  # the first thing on the way out: then both pools empty quickly
         for number, step in enumerate(steps):
-            passes = _Passes(number, step, backend, workers, stop)
+            passes = _Passes(number, step, backend, workers, stop, measures)
             drivers.submit(_drive, passes, target).add_done_callback(done.put)
         _watch(done, len(steps), sum(step.numel for step in steps), report)
 
@@ -69,8 +99,9 @@ def _drive(tensors: "_Passes", target: Target) -> int:
     if step.method is None:
         tensors.copy(target)
         return step.numel
-    method, settings = step.method, step.settings
-    measured = method.measure(tensors, settings) if method.measure else None
+    method, settings, measured = step.method, step.settings, None
+    if method.measure:
+        measured = tensors.measures.of(step, partial(method.measure, tensors, settings))
     weights = method.weights(settings, measured) if method.weights else None
     if weights and tensors.blend(weights, target):
         return step.numel
@@ -103,6 +134,7 @@ class _Passes:
     backend: Backend
     workers: Workers
     stop: Event
+    measures: Measures
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -113,6 +145,9 @@ class _Passes:
 
     def sample(self, look: Callable[[Block], T]) -> list[T]:
         return [found for chunk in self._map(partial(self._look_into, look)) for found in chunk]
+
+    def once(self, what: str, find: Callable[[], T]) -> T:
+        return self.measures.once(self.step, what, find)
 
     def bfloats(self, look: Callable[[Any, int, Any], T]) -> list[T] | None:
         stored = [source for source in self.step.sources if isinstance(source, Stored)]

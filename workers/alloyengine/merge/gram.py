@@ -21,10 +21,13 @@ _ONES = np.ones(_RUN, np.float32)
 
 
 def gram(tensors: Tensors, deltas: bool = False) -> np.ndarray:
-    """The dot products of every two tensors, float64 [models, models]; of their differences from
-    the first with `deltas`.
+    """The dot products of every two tensors, float64 [models, models], not to be written to; of their
+    differences from the first with `deltas`.
     """
+    return tensors.once(f"gram {deltas}", lambda: _gram(tensors, deltas))
 
+
+def _gram(tensors: Tensors, deltas: bool) -> np.ndarray:
     def look(block: Block) -> list[float]:
         arrays = differences(block) if deltas else block.arrays
         return [dot(a, b, block.xp) for i, a in enumerate(arrays) for b in arrays[i:]]

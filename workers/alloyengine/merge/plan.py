@@ -37,6 +37,14 @@ class Plan:
     vocabulary: "Vocabulary | None"  # of the result, where the recipe asks for a new one
     template: str | None  # likewise its chat template
 
+    def again(self, recipe: Recipe, members: Mapping[str, Member]) -> tuple[Step, ...]:
+        """The steps of a recipe that differs from the plan's in its parameters alone. InputError as
+        `make_plan`.
+        """
+        check_given(recipe)
+        planner = _Planner(recipe, members, members[self.like], self.vocabulary)
+        return tuple(planner.steps(lineup(recipe, members)))
+
     @property
     def layout(self) -> dict[str, TensorInfo]:
         return {step.tensor: TensorInfo(step.shape, step.dtype) for step in self.steps}

@@ -60,7 +60,7 @@ def cuts(tensors: Tensors, score: Score, counts: Sequence[int | Share]) -> list[
     open_ = [n for n, c in enumerate(counts) if isinstance(c, Share) or 0 < c < size]
     if not open_ or not size:
         return found
-    samples = _samples(tensors, score, open_)
+    samples = tensors.once(f"samples {open_}", lambda: _samples(tensors, score, open_))
     ranges = {n: _Range.first(counts[n], size, samples[n]) for n in open_}
     while ranges:
         brackets = {number: range_.bracket() for number, range_ in ranges.items()}
@@ -85,8 +85,8 @@ def _samples(tensors: Tensors, score: Score, numbers: Sequence[int]) -> dict[int
 
 
 def _thinned(sample: np.ndarray) -> np.ndarray:
-    """By an odd step, which visits all columns."""
-    return sample[:: max(1, len(sample) // _SAMPLE) | 1]
+    """By an odd step, which visits all columns. In memory of its own: it may be kept."""
+    return sample[:: max(1, len(sample) // _SAMPLE) | 1].copy()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from alloyengine.runner.fetch import fetch
 from alloyengine.runner.heart import Heart, StopOrdered
 from alloyengine.runner.messages import Done, Failed, LastWord, Work
 from alloyengine.runner.upload import upload
+from alloyengine.spec.evolve import EvolveSpec
 from alloyengine.spec.merge import MergeSpec
 from alloyengine.spec.protocol import Assignment, Failure, FileFacts, Finish
 from alloyengine.spec.train import TrainSpec
@@ -44,8 +45,8 @@ def _attempt(assignment: Assignment, platform: Platform, scratch: Path, heart: H
     try:
         inputs = fetch(assignment.inputs, scratch / "inputs", heart, leave_weights=streams)
         work = Work(spec=assignment.spec, inputs=inputs, out=out, streams=streams)
-        if isinstance(assignment.spec, TrainSpec):
-            last_word = _train(work, assignment, platform, scratch, heart)
+        if isinstance(assignment.spec, TrainSpec | EvolveSpec):
+            last_word = _resumably(work, assignment, platform, scratch, heart)
         else:
             last_word = run_engine(work, scratch, heart, Desk(platform))
         if isinstance(last_word, Done):
@@ -59,7 +60,7 @@ def _attempt(assignment: Assignment, platform: Platform, scratch: Path, heart: H
         return Finish(failure=failure)
 
 
-def _train(
+def _resumably(
     work: Work, assignment: Assignment, platform: Platform, scratch: Path, heart: Heart
 ) -> LastWord:
     """From where an earlier attempt came, and so that a later one can go on."""

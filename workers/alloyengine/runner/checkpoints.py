@@ -1,6 +1,6 @@
-"""Checkpoints on their way: to storage while training goes on, and back to where it goes on.
+"""Checkpoints on their way: to storage while the engine goes on, and back to where it goes on.
 
-<scratch>/checkpoints/           the engine's own (train/state.py); each is complete once it is there
+<scratch>/checkpoints/           the engine's own (train/state.py, evolve/history.py); each is complete once it is there
 <scratch>/checkpoints.leaving/   what is being sent: links, as the engine replaces and deletes its files
 """
 
@@ -83,7 +83,7 @@ class Courier:
         except (TransferError, httpx.HTTPError, OSError) as error:
             self._check()
             why = words(error) if isinstance(error, httpx.HTTPError) else str(error)
-            self._log(f"A checkpoint could not be sent, training goes on: {why}", "warning")
+            self._log(f"A checkpoint could not be sent, the job goes on: {why}", "warning")
             return False
         finally:
             shutil.rmtree(self._leaving, ignore_errors=True)
@@ -153,7 +153,7 @@ def bring_back(saved: list[SavedCheckpoint], folder: Path, heart: Heart) -> None
         heart.outbox.add(LogEvent(message=message))
         return
     if saved:
-        message = "No checkpoint can be used: training begins anew."
+        message = "No checkpoint can be used: the job begins anew."
         heart.outbox.add(LogEvent(message=message, level="warning"))
 
 

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from alloyengine.errors import CapacityError, InputError, Stopped, TransferError
 from alloyengine.execute import execute
 from alloyengine.report import Level
+from alloyengine.runner import limits
 from alloyengine.runner.asking import Agent
 from alloyengine.runner.deaths import exhausted
 from alloyengine.runner.messages import Done, Failed, LastWord, Obeyed, Work
@@ -59,6 +60,7 @@ class PipeReporter:
 def main() -> None:
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    limits.keep()
     with os.fdopen(int(sys.argv[2]), "wb") as pipe:
         reporter = PipeReporter(pipe, stop)
         agent = Agent(reporter.say)

@@ -5,14 +5,17 @@ import re
 import signal
 from pathlib import Path
 
+from alloyengine.runner import limits
 from alloyengine.spec.protocol import Failure
 
 _CONTROL_GROUP = Path("/sys/fs/cgroup")
 _OUT_OF_MEMORY = re.compile(r"out of memory|can(no|')t allocate memory", re.IGNORECASE)
 _WANTED = re.compile(r"tried to allocate ([\d.]+ ?[KMGT]?i?B(ytes)?)", re.IGNORECASE)
 _OUT_OF_DISK = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+_TOO_LARGE = re.compile(r"file too large", re.IGNORECASE)
 _MORE_MEMORY = "Use a smaller batch, shorter examples, or a larger machine."
 _MORE_DISK = "Use a machine with a larger disk, or ask the operator to free some room."
+_LARGER_FILES = "Ask the operator for a higher ALLOY_ENGINE_FILE_GB."
 _TAIL = 3000
 _PATH = re.compile(r"(?:/[\w.@+~-]+)+/(?=[\w.@+~-])")
 
@@ -44,10 +47,15 @@ def exhausted(error: Exception) -> Failure | None:
     if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(said):
         wanted = _WANTED.search(said)
         last = f" The last piece that did not fit had {wanted[1]}." if wanted else ""
-        return _out_of_memory(f"The machine's memory did not suffice.{last}")
+        allowed = limits.memory()
+        whose = f"The {allowed:g} GB that a job may take" if allowed else "The machine's memory"
+        return _out_of_memory(f"{whose} did not suffice.{last}")
     if _OUT_OF_DISK.search(said):
-        message = "The machine's disk is full."
-        return Failure(code="disk_full", fault="capacity", message=message, remedy=_MORE_DISK)
+        return _disk_full("The machine's disk is full.", _MORE_DISK)
+    if _TOO_LARGE.search(said):
+        allowed = limits.file()
+        most = f"the {allowed:g} GB that are allowed" if allowed else "this disk takes"
+        return _disk_full(f"A file would have been larger than {most}.", _LARGER_FILES)
     return None
 
 
@@ -73,6 +81,10 @@ def memory() -> int:
 
 def _out_of_memory(message: str) -> Failure:
     return Failure(code="out_of_memory", fault="capacity", message=message, remedy=_MORE_MEMORY)
+
+
+def _disk_full(message: str, remedy: str) -> Failure:
+    return Failure(code="disk_full", fault="capacity", message=message, remedy=remedy)
 
 
 def _tail(log: Path) -> str:

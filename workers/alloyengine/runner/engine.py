@@ -14,7 +14,7 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from alloyengine.runner import deaths
+from alloyengine.runner import deaths, limits
 from alloyengine.runner.desk import Desk
 from alloyengine.runner.heart import Heart, StopOrdered
 from alloyengine.runner.messages import (
@@ -35,7 +35,8 @@ GRACE = 20.0  # seconds between "please stop" and SIGKILL: to write a checkpoint
 GRACE_OF_CANCELLED = 7.0  # who cancels waits for it
 _LOOK = 0.2
 _LONGEST_LINE = 16_000_000
-_PASSED_ON = ("ALLOY_CPU_DTYPE",)  # of alloyengine.loading; no other setting is the engine's
+# The engine's own settings; no other is its business.
+_PASSED_ON = ("ALLOY_CPU_DTYPE", *limits.NAMES)
 _OURS = {
     "HF_HUB_OFFLINE": "1",
     "HF_DATASETS_OFFLINE": "1",

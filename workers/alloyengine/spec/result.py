@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from alloyengine.spec.base import Reference, Spec
-from alloyengine.spec.evaluate import Metric
+from alloyengine.spec.merge import Recipe
+from alloyengine.spec.metrics import Metric
+from alloyengine.spec.significance import Verdict
 
 
 class SpecialToken(Spec):
@@ -103,11 +105,70 @@ class Score(Spec):
     examples: int
 
 
+class TaskScore(Spec):
+    """One model on one task of lm-evaluation-harness, or on a group of them, by one metric."""
+
+    model: Reference
+    task: str = Field(min_length=1, max_length=300)
+    metric: str = Field(max_length=60, description="As the harness calls it, such as acc_norm")
+    filter: str = Field(
+        "none", max_length=60, description="What answers went through before they were scored"
+    )
+    value: float
+    stderr: float | None = None
+    examples: int
+    lower_is_better: bool = False
+
+    @property
+    def called(self) -> str:
+        """The metric, with what answers went through."""
+        return self.metric if self.filter == "none" else f"{self.metric},{self.filter}"
+
+
+class Compared(Spec):
+    """A model beside another on the same examples, which both were asked."""
+
+    model: Reference
+    baseline: Reference
+    asked: str = Field(description="The test set or task")
+    metric: str
+    difference: float = Field(description="Model less baseline; perplexity: in nats a token")
+    low: float = Field(description="Of the interval that holds 95% of resampled differences")
+    high: float
+    p: float = Field(description="Two-sided: how often chance alone would do as much")
+    examples: int
+    verdict: Verdict
+
+
 class EvaluateResult(Spec):
+    """`tasks` and `comparisons` came later; what is not known is left out."""
+
     kind: Literal["evaluate"] = "evaluate"
     scores: list[Score]
+    tasks: list[TaskScore] = Field(default_factory=list)
+    comparisons: list[Compared] = Field(default_factory=list)
+    unjudged: int = Field(0, description="Answers on which the judge gave no verdict")
+
+
+RESULT, START = "result", "start"
+"""What scores of an evolution call the model that it made, and where it began."""
+
+
+class EvolveResult(Spec):
+    """Scores are on the questions of the report, which the search has not seen."""
+
+    kind: Literal["evolve"] = "evolve"
+    facts: ModelFacts
+    recipe: Recipe = Field(description="Of the winner")
+    evaluations: int = Field(description="Candidates, the start among them")
+    generations: int
+    score: float = Field(description="Of the winner in the search")
+    scores: list[Score] = Field(
+        description="Of the winner (`result`), the recipe it began with (`start`) and its parents"
+    )
 
 
 JobResult = Annotated[
-    TrainResult | MergeResult | MoeResult | EvaluateResult, Field(discriminator="kind")
+    TrainResult | MergeResult | MoeResult | EvaluateResult | EvolveResult,
+    Field(discriminator="kind"),
 ]

@@ -13,7 +13,7 @@ from alloyengine.report import Reporter
 from alloyengine.spectrum.scan import Scan, scan
 from alloyengine.spectrum.score import Method
 
-_VERSION = 1  # of the arithmetic: what an older one found is not used
+_VERSION = 2  # of the arithmetic: what an older one found is not used
 _SCAN = TypeAdapter(Scan)
 
 

@@ -46,6 +46,7 @@ class Scored:
     module: Module
     snr: float
     experts: tuple[float, ...] = ()  # each one's, where they are stacked
+    doubt: float = 0.0  # the share by which the ratio may be off
 
 
 def modules_of(tensors: Iterable[tuple[str, TensorInfo]]) -> list[Module]:

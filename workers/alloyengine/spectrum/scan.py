@@ -1,7 +1,10 @@
-"""Scores a checkpoint, one matrix in memory at a time."""
+"""Scores a checkpoint, two matrices in memory at a time."""
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +13,16 @@ from alloyengine.checkpoint import Checkpoint
 from alloyengine.errors import InputError, Stopped
 from alloyengine.merge.arrays import decode
 from alloyengine.report import Reporter
+from alloyengine.spectrum.doubt import doubt
+from alloyengine.spectrum.lapack import solver
 from alloyengine.spectrum.modules import Module, Scored, modules_of
 from alloyengine.spectrum.score import EDGES, SCORES, Method
 from alloyengine.spectrum.select import near_the_border
-from alloyengine.spectrum.singular import Values, values_on
+from alloyengine.spectrum.singular import Values, on_cpu, values_on
 
 PHASE = "Scanning modules"
-_CLOSE = 2e-4  # scores nearer to each other are computed anew, exactly
-_ON_EDGE = 2e-5  # a singular value nearer to the threshold may be on its wrong side
+_ALIKE = 4  # doubts within such a factor
+_AT_ONCE = 2  # matrices in memory
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,8 @@ def scan(
     """The signal-to-noise ratio of every weight in the model's layers.
 
     Which of them are above each of `percents` is decided exactly: scores too near to the border to
-    be told apart in float32 are computed in float64. `known`: an earlier scan of the same weights.
+    be told apart in float32 are computed in float64; others are off by their `doubt` at most.
+    `known`: an earlier scan of the same weights.
     """
     values = values_on(device)
     with Checkpoint.open(path) as model:
@@ -55,9 +61,13 @@ def scan(
             known = Scan(method, tuple(_all_of(model, modules, method, values, report)))
         scored = list(known.scored)
         for percent in percents:
-            for item in near_the_border(scored, percent, _CLOSE):
-                exact = _scored(model, item.module, method, values, exactly=True)
-                scored[scored.index(item)] = exact
+            # Those in most doubt first: once they are known, others may be clear of the border.
+            while near := near_the_border(scored, percent):
+                most = max(item.doubt for item in near) / _ALIKE
+                chosen = [item for item in near if item.doubt >= most]
+                exact = _several(model, [c.module for c in chosen], method, values, exactly=True)
+                for item, better in zip(chosen, exact, strict=True):
+                    scored[scored.index(item)] = better
     return Scan(method, tuple(scored), (*known.settled, *percents))
 
 
@@ -66,42 +76,74 @@ def _all_of(
 ) -> Iterator[Scored]:
     """Counts numbers rather than modules: the time left is told by those."""
     done, total = 0, sum(module.numel for module in modules)
-    for module in modules:
+    for module, scored in zip(modules, _several(model, modules, method, values), strict=True):
+        report.progress(PHASE, done, total)
         if report.stopping():
             raise Stopped("stopped", "The scan was stopped.")
-        report.progress(PHASE, done, total)
-        yield _scored(model, module, method, values)
+        yield scored
         done += module.numel
     report.progress(PHASE, total, total)
 
 
+def _several(
+    model: Checkpoint,
+    modules: Sequence[Module],
+    method: Method,
+    values: Values,
+    exactly: bool = False,
+) -> Iterator[Scored]:
+    """In their order, two at a time on a CPU; what comes out is yielded at once."""
+    score = partial(_scored, model, method=method, values=values, exactly=exactly)
+    if values is not on_cpu or solver() is None:
+        yield from map(score, modules)
+        return
+    from threadpoolctl import threadpool_limits
+
+    cores = len(os.sched_getaffinity(0))
+    threads = min(_AT_ONCE, cores)
+    with (
+        threadpool_limits(max(1, cores // threads), "blas"),
+        ThreadPoolExecutor(threads, "matrix") as pool,
+    ):
+        waiting = [pool.submit(score, module) for module in modules]
+        try:
+            for scored in waiting:
+                yield scored.result()
+        finally:
+            for scored in waiting:
+                scored.cancel()
+
+
 def _scored(
-    model: Checkpoint, module: Module, method: Method, values: Values, exactly: bool = False
+    model: Checkpoint, module: Module, method: Method, values: Values, exactly: bool
 ) -> Scored:
-    matrices = _matrices(model, module)
-    ratios = [_ratio(matrix, method, values, exactly) for matrix in matrices]
-    mean = float(np.mean(ratios))
-    return Scored(module, mean, tuple(ratios) if len(ratios) > 1 else ())
+    try:
+        found = [_ratio(matrix, method, values, exactly) for matrix in _matrices(model, module)]
+    except FloatingPointError:
+        raise InputError(
+            "model_damaged",
+            f"{module.tensor} holds NaN, infinity or numbers too large for float32.",
+            "Export the model again.",
+        ) from None
+    ratios = [ratio for ratio, _ in found]
+    experts = tuple(ratios) if len(ratios) > 1 else ()
+    return Scored(module, float(np.mean(ratios)), experts, doubt=max(off for _, off in found))
 
 
-def _ratio(matrix: np.ndarray, method: Method, values: Values, exactly: bool) -> float:
+def _ratio(
+    matrix: np.ndarray, method: Method, values: Values, exactly: bool
+) -> tuple[float, float]:
+    """And by which share it may be off."""
     found = values(matrix, exactly)
     edge = EDGES[method](found, *matrix.shape)
-    if not exactly and bool((abs(found - edge) <= _ON_EDGE * edge).any()):
-        found = values(matrix, True)
-    return SCORES[method](found, *matrix.shape)
+    ratio = SCORES[method](found, *matrix.shape)
+    return ratio, 0.0 if exactly else doubt(found, edge)
 
 
 def _matrices(model: Checkpoint, module: Module) -> Iterator[np.ndarray]:
     """Each matrix, float32."""
     size, dtype = module.rows * module.columns, model.info(module.tensor).dtype
     for number in range(module.matrices):
-        raw = model.window(module.tensor, number * size, (number + 1) * size)
-        matrix = decode(raw, dtype).reshape(module.rows, module.columns)
-        if not np.isfinite(matrix).all():
-            raise InputError(
-                "model_damaged",
-                f"{module.tensor} holds NaN or infinity.",
-                "Export the model again.",
-            )
-        yield matrix
+        window = module.tensor, number * size, (number + 1) * size
+        # Without a name, the file's own bytes are gone when the matrix is worked on.
+        yield decode(model.window(*window), dtype).reshape(module.rows, module.columns)

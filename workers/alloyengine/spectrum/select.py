@@ -45,17 +45,20 @@ def select_named(modules: Sequence[Module], patterns: Sequence[str]) -> list[Mod
     return named
 
 
-def near_the_border(scored: Sequence[Scored], percent: float, close: float) -> list[Scored]:
-    """Those whose ratios are so close (relatively) to the border's that they may be on its wrong side."""
+def near_the_border(scored: Sequence[Scored], percent: float) -> list[Scored]:
+    """Those that may be on the wrong side of the border, as their ratios are in doubt."""
     found = []
     for group in by_type(scored).values():
         ranked, count = _ranked(group), len(_best(group, percent))
-        if not 0 < count < len(ranked):
+        above, below = ranked[:count], ranked[count:]
+        if not above or not below:
             continue
-        last, first = ranked[count - 1].snr, ranked[count].snr
-        if last - first <= close * last:
-            found += [item for item in ranked if abs(item.snr - last) <= 2 * close * last]
-    return found
+        lowest = min(item.snr * (1 - item.doubt) for item in above)
+        highest = max(item.snr * (1 + item.doubt) for item in below)
+        if lowest <= highest:
+            found += [item for item in above if item.snr * (1 - item.doubt) <= highest]
+            found += [item for item in below if item.snr * (1 + item.doubt) >= lowest]
+    return [item for item in found if item.doubt]
 
 
 def by_type(scored: Iterable[Scored]) -> dict[str, list[Scored]]:

@@ -1,10 +1,11 @@
 """The model card of a training run: what was learned from what, how it went, and how to use it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from alloyengine.card import NAME, as_yaml, front_matter, table
+from alloyengine.evaluate.contamination import WORDS, Overlap
 from alloyengine.spec.train import TrainSpec
 from alloyengine.spec.tuning import AnyTuning, FullTuning, SpectrumTuning
 from alloyengine.train.chart import Line, Panel, save_chart, smoothed
@@ -56,6 +57,7 @@ class Made:
     parameters: int = 0  # of the whole model
     licence: str | None = None  # of the base
     chats: bool = True  # does it have a chat template?
+    overlaps: Mapping[str, Overlap] = field(default_factory=dict)  # of test sets, by reference
     more: Sequence[str] = ()  # sections of others
 
 
@@ -112,6 +114,10 @@ def _facts(made: Made, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     yield "Parameters", f"{made.trained:,} trained, {share:.1%} of {made.parameters:,}"
     for reference, data in made.data.items():
         yield f"Data `{names[reference]}`", f"{data.rows:,} rows, SHA-256 `{data.digest}`"
+    for reference, met in made.overlaps.items():
+        count = f"{len(met.found):,} of {met.examples:,} ({met.share:.1%})"
+        words = f"{count} share {WORDS} words in a row with the training data, or all they say"
+        yield f"Test examples of `{names[reference]}`", words
     yield "Steps", f"{fitted.steps:,} of {spec.batch_size} examples, {fitted.tokens:,} tokens"
     yield "Loss", f"{fitted.loss:.4f}, mean of the last ten steps"
     if fitted.evaluation is not None:

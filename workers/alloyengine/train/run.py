@@ -22,6 +22,7 @@ from alloyengine.train.look_back import LookBack
 from alloyengine.train.loop import Place, fit
 from alloyengine.train.machine import make_ready
 from alloyengine.train.objectives import objective_of
+from alloyengine.train.overlap import overlaps_of
 from alloyengine.train.parallel import ALONE, World, check_world
 from alloyengine.train.source import digest_of, learned_from
 from alloyengine.train.tune import open_to_train, spread, tune
@@ -81,7 +82,8 @@ def run(
     finally:
         if not checkpoints and world.leads:
             state.remove(kept)
-    made = Made(spec, fitted, curve, data, tuned.size, len(held))
+    met = overlaps_of(spec, inputs, report) if world.leads else {}
+    made = Made(spec, fitted, curve, data, tuned.size, len(held), overlaps=met)
     found = None
     if world.leads:
         with draft(out) as folder:

@@ -32,6 +32,7 @@ KEPT = 3600.0  # seconds that the folder of a finished attempt stays
 _INHERITED = (
     *("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES"),
     "ALLOY_CPU_DTYPE",  # of alloyengine.loading
+    *("ALLOY_ENGINE_MEMORY_GB", "ALLOY_ENGINE_FILE_GB", "ALLOY_ENGINE_PROCESSES"),
 )
 
 

@@ -1,4 +1,4 @@
-"""The form of an evaluation: models × test sets."""
+"""The form of an evaluation: models × test sets and tasks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -6,77 +6,91 @@ from typing import Any, ClassVar, Self
 
 from django.http import QueryDict
 
-from alloyengine.spec.evaluate import EvaluateSpec, TestSet
+from alloyengine.spec.evaluate import EvaluateSpec, Task
 from alloyworks.accounts.principal import Principal
-from alloyworks.catalog.models import Dataset
 from alloyworks.web import choices
-from alloyworks.web.forms import rows
+from alloyworks.web.forms import rows, test_sets
 from alloyworks.web.forms.base import JobForm, trimmed, with_text
 from alloyworks.web.forms.fields import Faults, Field, Number, number_field, text_of
-from alloyworks.web.forms.fitting import unfit_for_testing
 from alloyworks.web.forms.rows import Row
 
-SETS = "test_sets"
-MOST_SETS = 32
-LENGTH = Number(TestSet, "max_new_tokens", "Longest answer", "tokens", help="")
-LIMIT = Number(TestSet, "limit", "Questions", help="Only the first so many")
-OF_A_SET = ("dataset", "metric", LENGTH.name, LIMIT.name)
+SETS, TASKS = "test_sets", "tasks"
+MOST = 32  # of each
+LIMIT = test_sets.LIMIT
+OF_A_SET = test_sets.COLUMNS
+SHOTS = Number(Task, "num_fewshot", "Solved examples", help="Before each question")
+OF_A_TASK = ("name", SHOTS.name, LIMIT.name, "chat_template")
 BATCH = Number(EvaluateSpec, "batch_size", "Batch size", "examples", "Answered at once")
-METRICS = (
-    ("exact_match", "Exact match", "Share of answers that say exactly what was expected"),
-    ("perplexity", "Perplexity", "How surprised the model is by the text; lower is better"),
-)
+SEED = Number(EvaluateSpec, "seed", "Seed")
 
 
 @dataclass
 class EvaluateForm(JobForm):
     kind: ClassVar[str] = "evaluate"
     title: ClassVar[str] = "Evaluate models"
-    lead: ClassVar[str] = "Ask every chosen model every question of the chosen test sets."
+    lead: ClassVar[str] = "Ask every chosen model every question of the chosen test sets and tasks."
 
     values: dict[str, str] = field(default_factory=dict)
     models: list[str] = field(default_factory=list)
     sets: list[Row] = field(default_factory=list)
+    tasks: list[Row] = field(default_factory=list)
 
     @classmethod
     def fresh(cls, principal: Principal, query: QueryDict) -> Self:
-        sets = [_row(dataset) for dataset in query.getlist("dataset")[:MOST_SETS]] or [_row()]
+        sets = [test_sets.row(d) for d in query.getlist("dataset")[:MOST]] or [test_sets.row()]
         models = choices.references(query.getlist("model"))
-        return cls(principal, {BATCH.place: BATCH.default}, models, sets)
+        return cls(principal, {n.place: n.default for n in (BATCH, SEED)}, models, sets)
 
     @classmethod
     def of_spec(cls, principal: Principal, spec: Mapping[str, Any]) -> Self:
-        values = {name: text_of(spec.get(name)) for name in ("name", BATCH.place)}
-        sets = [{name: text_of(row.get(name)) for name in OF_A_SET} for row in spec[SETS]]
-        return cls(principal, values, list(spec["models"]), sets)
+        values = {name: text_of(spec.get(name)) for name in ("name", BATCH.place, SEED.place)}
+        sets = [test_sets.of_spec(row) for row in spec[SETS]]
+        tasks = [
+            {name: text_of(row.get(name)) for name in OF_A_TASK} for row in spec.get(TASKS, ())
+        ]
+        return cls(principal, values, list(spec["models"]), sets, tasks)
 
     @classmethod
     def posted(cls, principal: Principal, post: QueryDict) -> Self:
-        values = trimmed(post, ["name", BATCH.place])
+        values = trimmed(post, ["name", BATCH.place, SEED.place])
         models = choices.references(post.getlist("models"))
-        return cls(principal, values, models, rows.read(post, SETS, OF_A_SET, MOST_SETS))
+        sets, tasks = (rows.read(post, *of, MOST) for of in ((SETS, OF_A_SET), (TASKS, OF_A_TASK)))
+        return cls(principal, values, models, sets, tasks)
 
     def settled(self) -> Self:
-        return replace(self, sets=[row for row in self.sets if row.get("dataset")])
+        sets = [row for row in self.sets if row.get("dataset")]
+        return replace(self, sets=sets, tasks=[row for row in self.tasks if row.get("name")])
 
     def spec(self) -> dict[str, Any]:
-        sets = [with_text(row) for row in self.sets if row.get("dataset")]
-        return {"kind": self.kind, **with_text(self.values), "models": self.models, SETS: sets}
+        sets = [row for row in self.sets if row.get("dataset")]
+        tasks = [with_text(row) for row in self.tasks if row.get("name")]
+        return {
+            "kind": self.kind,
+            **with_text(self.values),
+            "models": self.models,
+            SETS: test_sets.spec(SETS, sets),
+            TASKS: tasks,
+        }
 
     def places(self) -> list[str]:
         of_sets = [f"{SETS}.{i}.{name}" for i in range(len(self.sets)) for name in OF_A_SET]
+        of_tasks = [f"{TASKS}.{i}.{name}" for i in range(len(self.tasks)) for name in OF_A_TASK]
         of_models = [f"models.{i}" for i in range(len(self.models))]
-        return ["name", BATCH.place, "models", SETS, *of_models, *of_sets]
+        alone = ["name", BATCH.place, SEED.place, "models", SETS, TASKS]
+        return [*alone, *of_models, *of_sets, *of_tasks]
 
     def act(self, do: str) -> Faults:
-        self.sets = rows.changed(self.sets, SETS, do, _row(), MOST_SETS)
+        self.sets = rows.changed(self.sets, SETS, do, test_sets.row(), MOST)
+        self.tasks = rows.changed(self.tasks, TASKS, do, {}, MOST)
         return Faults()
 
     def drawn(self, faults: Faults) -> dict[str, Any]:
-        self.sets = self.sets or [_row()]
+        self.sets = self.sets or ([] if self.tasks else [test_sets.row()])
         at_models = {name: faults.at(f"models.{i}") for i, name in enumerate(self.models)}
-        offered = choices.offered_datasets(self.principal)
-        batch = number_field(BATCH, self.values, faults)
+        advanced = [number_field(number, self.values, faults) for number in (BATCH, SEED)]
+        changed = any(
+            f.value not in ("", n.default) for f, n in zip(advanced, (BATCH, SEED), strict=True)
+        )
         return {
             "name": Field(
                 "name",
@@ -91,34 +105,35 @@ class EvaluateForm(JobForm):
                 *faults.at("models"),
                 *(error for errors in at_models.values() for error in errors),
             ],
-            "sets": [self._set(i, row, offered, faults) for i, row in enumerate(self.sets)],
+            "sets": test_sets.drawn(self.principal, SETS, self.sets, faults, bool(self.tasks)),
             "sets_errors": faults.at(SETS),
-            "metrics": METRICS,
-            "advanced": [batch],
-            "advanced_open": batch.value not in ("", BATCH.default) or bool(batch.errors),
+            "metrics": test_sets.OFFERED,
+            "tasks": [self._task(i, row, faults) for i, row in enumerate(self.tasks)],
+            "tasks_errors": faults.at(TASKS),
+            "advanced": advanced,
+            "advanced_open": changed or any(field.errors for field in advanced),
         }
 
-    def _set(self, i: int, row: Row, offered: list[Dataset], faults: Faults) -> dict[str, Any]:
-        metric, under = row.get("metric") or METRICS[0][0], f"{SETS}.{i}"
-        dataset = row.get("dataset", "")
-
-        def refusal(found: Dataset) -> str:
-            return unfit_for_testing(found, metric)
-
-        groups = choices.of_datasets(self.principal, offered, refusal, dataset)
-        place = f"{under}.dataset"
-        numbers = [Number(n.spec, n.name, n.label, n.unit, n.help, under) for n in (LENGTH, LIMIT)]
+    def _task(self, i: int, row: Row, faults: Faults) -> dict[str, Any]:
+        under = f"{TASKS}.{i}"
         values = {f"{under}.{name}": text for name, text in row.items()}
+        shots, limit = (
+            number_field(Number(n.spec, n.name, n.label, n.unit, n.help, under), values, faults)
+            for n in (SHOTS, LIMIT)
+        )
+        place = f"{under}.name"
         return {
             "number": i + 1,
-            "remove": f"remove.{under}" if len(self.sets) > 1 else "",
-            "dataset": Field(place, "Test set", dataset, groups=groups, errors=faults.at(place)),
-            "metric": Field(
-                f"{under}.metric", "Metric", metric, errors=faults.at(f"{under}.metric")
+            "remove": f"remove.{under}",
+            "name": Field(
+                place,
+                "Task",
+                row.get("name", ""),
+                "Of lm-evaluation-harness",
+                placeholder="arc_easy",
+                errors=[*faults.at(place), *faults.at(f"{under}.chat_template")],
             ),
-            "numbers": [number_field(number, values, faults) for number in numbers],
+            "chat": f"{under}.chat_template",
+            "chats": row.get("chat_template") == "true",
+            "numbers": [replace(shots, placeholder="the task's"), limit],
         }
-
-
-def _row(dataset: str = "") -> Row:
-    return {"dataset": dataset, "metric": METRICS[0][0], LENGTH.name: LENGTH.default}

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET
 
 from alloyworks.accounts.principal import principal_of
 from alloyworks.jobs import reading
-from alloyworks.web import job_page
+from alloyworks.web import answers_page, job_page
 from alloyworks.web.job_log import as_text
 
 
@@ -16,7 +16,11 @@ from alloyworks.web.job_log import as_text
 def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     principal = principal_of(request, "jobs.view")
     found = reading.get(principal, job_id)
-    return render(request, "jobs/job.html", job_page.context_of(principal, found))
+    context = job_page.context_of(principal, found)
+    if principal.may("datasets.download"):
+        context["answers"] = answers_page.kept(found, context["inputs"])
+        context["may_forget"] = principal.may("datasets.delete")
+    return render(request, "jobs/job.html", context)
 
 
 @require_GET

@@ -23,6 +23,7 @@ ORIGINS = {
     "base": "Base models",
     "train": "Trained",
     "merge": "Merged",
+    "evolve": "Evolved",
     "moe": "Mixtures",
 }
 

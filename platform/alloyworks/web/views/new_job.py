@@ -11,10 +11,12 @@ from alloyworks.accounts.principal import Principal, principal_of
 from alloyworks.errors import NotFound, Problem, Unauthenticated
 from alloyworks.jobs import check, reading, submission
 from alloyworks.jobs.models import Job
+from alloyworks.web.estimate import takes
 from alloyworks.web.examination import examination_of, storable
 from alloyworks.web.examples import look_at
 from alloyworks.web.forms.base import JobForm
 from alloyworks.web.forms.evaluate import EvaluateForm
+from alloyworks.web.forms.evolve import EvolveForm
 from alloyworks.web.forms.fields import Faults
 from alloyworks.web.forms.merge import MergeForm
 from alloyworks.web.forms.moe import MoeForm
@@ -22,7 +24,7 @@ from alloyworks.web.forms.running import PLACES, Running
 from alloyworks.web.forms.train import TrainForm
 
 FORMS: dict[str, type[JobForm]] = {
-    form.kind: form for form in (TrainForm, MergeForm, MoeForm, EvaluateForm)
+    form.kind: form for form in (TrainForm, MergeForm, EvolveForm, MoeForm, EvaluateForm)
 }
 
 
@@ -40,6 +42,9 @@ def new_job(request: HttpRequest, kind: str) -> HttpResponse:
         if do == "examples" and isinstance(form, TrainForm):
             look = look_at(form)
             return _page(request, form, Faults(), look.status, look=look)
+        if do == "estimate" and isinstance(form, TrainForm):
+            found = takes(form)
+            return _page(request, form, Faults(), found.status, takes=found)
         return _page(request, form, _checked(form) if do == "check" else form.act(do))
     form = form.settled()
     try:

@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba import float32, njit, types, uint32
 from numba.extending import intrinsic
 
-RUN = 4096
+RUN, SHORT_RUN = 4096, 1024
 
 _EXPONENT, _SIGN, _SIZE = uint32(0x7F800000), uint32(0x80000000), uint32(0x7FFFFFFF)
 _HALF = uint32(0xFFFF)
@@ -46,6 +46,19 @@ def _as_bits(_context: Any, number: Any) -> Any:
         return builder.bitcast(args[0], ir.IntType(32))
 
     return types.uint32(types.float32), generate
+
+
+@intrinsic
+def _eight(_context: Any, marks: Any, at: Any) -> Any:
+    """Eight bytes as one number."""
+
+    def generate(_: Any, builder: Any, __: Any, args: Any) -> Any:
+        place = builder.bitcast(builder.gep(args[0], [args[1]]), ir.IntType(64).as_pointer())
+        found = builder.load(place)
+        found.align = 1
+        return found
+
+    return types.uint64(marks, types.int64), generate
 
 
 _part = njit(inline="always", error_model="numpy")
@@ -120,22 +133,26 @@ def _dot(wide: Any, a: int, b: int, size: int) -> Any:
     return total
 
 
-@_kernel("u2* i8 i8 i8 f8* f4*")
-def products(raw: Any, models: int, size: int, first: int, found: Any, wide: Any) -> None:
-    """`found`: [models, models], added to; `wide`: memory of a run for each model."""
-    for start in range(0, size, RUN):
-        count = min(RUN, size - start)
-        for model in range(models):
-            at, to = model * size + start, model * RUN
-            if model >= first > 0:
-                for i in range(count):
-                    wide[to + i] = _widened(raw[at + i]) - wide[i]
-            else:
-                for i in range(count):
-                    wide[to + i] = _widened(raw[at + i])
+@_kernel("u2* i8 i8 i8 f8* f4* f4*")
+def products(
+    raw: Any, models: int, size: int, first: int, found: Any, wide: Any, base: Any
+) -> None:
+    """`found`: [models, models], added to; `wide`: memory of a short run for each model, `base`: of one.
+
+    Short, so that all of it stays in the cache next to the processor. The base has memory of its own:
+    subtracting one part of `wide` from another, the compiler would not dare to take many at once.
+    """
+    for start in range(0, size, SHORT_RUN):
+        count = min(SHORT_RUN, size - start)
+        for i in range(count):
+            base[i] = _widened(raw[start + i]) if first else float32(0)
+        for model in range(first, models):
+            at, to = model * size + start, model * SHORT_RUN
+            for i in range(count):
+                wide[to + i] = _widened(raw[at + i]) - base[i]
         for a in range(first, models):
             for b in range(a, models):
-                found[a * models + b] += _dot(wide, a * RUN, b * RUN, count)
+                found[a * models + b] += _dot(wide, a * SHORT_RUN, b * SHORT_RUN, count)
 
 
 @_kernel("f4* u1* f4 i8")
@@ -258,13 +275,11 @@ def tally(
         counts[1] += run - above - below  # NaN is one of them: it has to be somewhere
         counts[3] += lower
         counts[4] += positive
+        for i in range(run, min(run + 7, RUN)):
+            marks[i] = 0
         for eight in range(0, run, 8):  # few lie inside: most eights have none
-            last = min(eight + 8, run)
-            some = 0
-            for i in range(eight, last):
-                some |= marks[i]
-            if some:
-                for i in range(eight, last):
+            if _eight(marks, eight):
+                for i in range(eight, min(eight + 8, run)):
                     inside[count] = scores[start + i]
                     count += marks[i]
     counts[2] = count

@@ -14,7 +14,7 @@ from alloyengine.merge.loops.machine import functions
 Array = Any
 
 _do = functions()
-_RUN = 4096  # as `kernels.RUN`, which can't be imported without numba
+_RUN, _SHORT_RUN = 4096, 1024  # as in `kernels`, which can't be imported without numba
 _INFINITE = 0x7F800000
 _WORD = 0xFFFFFFFF
 
@@ -63,8 +63,10 @@ def products(raw: Array, deltas: bool) -> Array:
     differences from the first: float64, the upper triangle row by row.
     """
     (models, size), first = raw.shape, int(deltas)
-    found, memory = np.zeros((models, models)), np.empty((models, _RUN), np.float32)
-    _do["products"](_at(raw, "u2"), models, size, first, _at(found, "f8"), _at(memory))
+    found, wide = np.zeros((models, models)), np.empty((models, _SHORT_RUN), np.float32)
+    base = np.empty(_SHORT_RUN, np.float32)
+    memory = _at(found, "f8"), _at(wide), _at(base)
+    _do["products"](_at(raw, "u2"), models, size, first, *memory)
     return found[first:, first:][np.triu_indices(models - first)]
 
 

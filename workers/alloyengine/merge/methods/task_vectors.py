@@ -18,6 +18,8 @@ from alloyengine.merge.sparsify import (
 )
 from alloyengine.spec.methods import MergeMethod
 
+_THINNED_BY = ("density", "gamma", "epsilon", "rescale")
+
 
 def add_up(block: Block, settings: Settings, sparse: Sparse) -> Array:
     """base + λ Σ wᵢδᵢ, the sum divided by Σ wᵢ when `normalize` is on."""
@@ -47,7 +49,7 @@ def by_consensus(block: Block, settings: Settings, sparse: Sparse) -> Array:
 
 
 def _method(name: MergeMethod, sparsify: Sparsify, consensus: bool) -> Method:
-    return Method(name, by_consensus if consensus else add_up, sparsify)
+    return Method(name, by_consensus if consensus else add_up, sparsify, reads=_THINNED_BY)
 
 
 METHODS = (

@@ -3,7 +3,7 @@
 from alloyengine.train.foresee.estimate import Estimate
 from alloyengine.train.foresee.fit import check_room
 from alloyengine.train.foresee.foresee import foresee, foresee_spec
-from alloyengine.train.foresee.hardware import Room
+from alloyengine.train.foresee.hardware import Room, free_memory
 from alloyengine.train.foresee.sizes import sizes_of
 
-__all__ = ["Estimate", "Room", "check_room", "foresee", "foresee_spec", "sizes_of"]
+__all__ = ["Estimate", "Room", "check_room", "foresee", "foresee_spec", "free_memory", "sizes_of"]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from alloyengine.report import Reporter
+from alloyengine.spec.objective import Distill, Sft
 from alloyengine.spec.train import TrainSpec
 from alloyengine.train.batches import steps_of
 from alloyengine.train.foresee.estimate import Estimate, estimate_of, loads_of
@@ -25,13 +26,16 @@ def foresee(
     objective: Objective[Any],
     share: bool,
     report: Reporter,
+    held: float = 1.0,
 ) -> Estimate:
     """Lays the objective's batches out so that they fit, and says what the run will take. `room` is
-    that of before the model was loaded. InputError when one example alone does not fit.
+    that of before the model was loaded; `held` the share of the run's items that the objective has.
+    InputError when one example alone does not fit.
     """
     check_room(spec, inputs, sizes, room, max(map(objective.tokens, objective.items)))
     objective.most = make_fit(spec, sizes, room)
-    steps = steps_of(len(objective.items), spec.batch_size, spec.epochs, spec.max_steps)
+    items = round(len(objective.items) / held)
+    steps = steps_of(items, spec.batch_size, spec.epochs, spec.max_steps)
     loads = loads_of(objective, spec, share)
     found = estimate_of(spec, sizes, loads, room, Speed.measured(sizes.width), steps)
     report.report(REPORT, told(found, room))
@@ -41,8 +45,12 @@ def foresee(
     return found
 
 
-def foresee_spec(spec: TrainSpec, inputs: Mapping[str, Path], report: Reporter) -> Estimate:
-    """Without the model's weights: its files' headers, its tokenizer and the data are enough."""
+def foresee_spec(
+    spec: TrainSpec, inputs: Mapping[str, Path], report: Reporter, held: float = 1.0
+) -> Estimate:
+    """Without any weights: the files' headers, the tokenizer and the data are enough, or the share of
+    the data that is `held`.
+    """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
@@ -59,10 +67,16 @@ def foresee_spec(spec: TrainSpec, inputs: Mapping[str, Path], report: Reporter) 
             AutoConfig.from_pretrained(base, local_files_only=True)
         )
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
-    objective = objective_of(spec, inputs, tokenizer, report)
+    objective = objective_of(_without_teacher(spec), inputs, tokenizer, report)
     objective.items, _ = hold_out(spec, objective.items)
     share = looks_back(skeleton) and not spec.gradient_checkpointing
-    return foresee(spec, inputs, sizes, room, objective, share, report)
+    return foresee(spec, inputs, sizes, room, objective, share, report, held)
+
+
+def _without_teacher(spec: TrainSpec) -> TrainSpec:
+    """Distillation lays its examples out as answers are: for that the teacher need not be loaded."""
+    distils = isinstance(spec.objective, Distill)
+    return spec.model_copy(update={"objective": Sft()}) if distils else spec
 
 
 def told(found: Estimate, room: Room) -> dict[str, Any]:

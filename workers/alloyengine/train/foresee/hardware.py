@@ -27,7 +27,7 @@ class Room:
     def now(cls) -> "Room":
         if torch.cuda.is_available():
             return cls(torch.cuda.mem_get_info()[0], int(torch.cuda.memory_reserved()))
-        return cls(min(_free(), _allowed()), _resident())
+        return cls(free_memory(), _resident())
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,11 @@ def _seconds(action: Callable[[], object], device: torch.device) -> float:
             torch.cuda.synchronize()
         taken.append(time.perf_counter() - begun)
     return statistics.median(taken)
+
+
+def free_memory() -> int:
+    """Bytes of the machine's own, whatever its accelerators have."""
+    return min(_free(), _allowed())
 
 
 def _free() -> int:

@@ -78,7 +78,7 @@ def grant(cursor: CursorWrapper, name: str) -> None:
         "REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {role}",
         "REVOKE UPDATE, DELETE ON accounts_auditentry FROM {role}",
         "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
-        "GRANT EXECUTE ON FUNCTION alloy_unfinished_jobs(), alloy_jobs_to_tidy() TO {role}",
+        "GRANT EXECUTE ON FUNCTION alloy_jobs_to_look_at(), alloy_jobs_to_tidy() TO {role}",
         "GRANT EXECUTE ON FUNCTION alloy_queue() TO {role}",
         "GRANT EXECUTE ON FUNCTION alloy_due_messages(), alloy_figures() TO {role}",
     ]

@@ -4,7 +4,7 @@ The way goes through the dense base's own code, with a sparse MLP in the place o
 the result's, read from where the plan takes them, one expert at a time.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -159,7 +159,7 @@ class _Experts:
             answer = answer * torch.sigmoid(states @ gate.T)
         return answer
 
-    def _of(self, parts: Sequence[Part], expert: int) -> Mapping[str, Tensor]:
+    def _of(self, parts: Sequence[Part], expert: int) -> dict[str, Tensor]:
         """An expert's matrices by the dense MLP's names for them."""
         found: dict[Matrix, Tensor] = {}
         for part in parts:
@@ -193,7 +193,7 @@ class _Sparse(torch.nn.Module):
         scores = _scores(logits, self._experts.kind)
         self._tally(chosen, scores)
         found = torch.zeros_like(flat)
-        for expert in chosen.unique().tolist():
+        for expert in sorted(set(chosen.flatten().tolist())):
             token, place = (chosen == expert).nonzero(as_tuple=True)
             found[token] += scores[token, place, None] * self._experts.answer(expert, flat[token])
         if self._recipe.shared_experts:

@@ -123,7 +123,8 @@ def _keep(found: "Tensor", batch: "Batch", counter: Counter, layer: int, states:
 
 def _unit(vectors: "Tensor") -> "Tensor":
     """Each of length 1; what has no direction stays near 0."""
-    return vectors / vectors.norm(dim=-1, keepdim=True).clamp(min=_SMALLEST)
+    found: Tensor = vectors / vectors.norm(dim=-1, keepdim=True).clamp(min=_SMALLEST)
+    return found
 
 
 def _warn(rows: np.ndarray, report: Reporter) -> None:

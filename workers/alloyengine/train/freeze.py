@@ -64,7 +64,7 @@ def _train_in_part(
             f"Of the experts in {name} only some were chosen, which does not go with {only_whole}.",
             "Change that, or choose all experts of a layer by tuning.modules, or use full tuning.",
         )
-    parameter.register_hook(lambda gradient: gradient * mask)
+    parameter.register_hook(lambda gradient: gradient * mask)  # type: ignore[no-untyped-call]
 
 
 def _selected(tuning: SpectrumTuning, base: Path, report: Reporter) -> set[str]:

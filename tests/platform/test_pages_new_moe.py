@@ -1,9 +1,12 @@
 """The form of an upcycling: YAML with models named as people name them."""
 
+import re
+
 import yaml
 from django.test import Client
 
 from alloyworks.jobs import submission
+from alloyworks.jobs.models import Job
 from tests.platform.job_forms import made, refused, shown
 from tests.platform.world import World
 
@@ -59,3 +62,20 @@ def test_a_job_can_be_changed_and_run_again(world: World, browser: Client) -> No
     text = shown(browser, f"/jobs/new/moe/?from={job.id}")["yaml"]
 
     assert yaml.safe_load(text)["experts_per_token"] == 1
+
+
+def test_the_balance_of_its_experts_is_drawn(world: World, browser: Client) -> None:
+    told = {
+        "experts": [str(world.base.id), str(world.tuned.id)],
+        "tokens": 40,
+        "layers": [{"asked": [30, 10], "weight": [0.7, 0.3]}, {"asked": [0, 40], "weight": [0, 1]}],
+    }
+    with world.scope():
+        job = submission.submit(world.owner, world.moe())
+        page = browser.get(f"/jobs/{job.id}/").content.decode()
+        assert "when the routers are made" in page
+        Job.objects.filter(id=job.id).update(reports={"balance": told})
+    page = browser.get(f"/jobs/{job.id}/").content.decode()
+
+    assert "Layer 0, base v1: 75%" in page and "Layer 1, base v1: 0%" in page
+    assert re.search(r'tuned v1 <span class="muted num">62%</span>', page)  # 25% and 100%

@@ -116,6 +116,7 @@ _ALL = [
     ),
     *_yours(
         _RECIPE,
+        architecture_unknown="The models can't become experts",
         models_count="The number of models is wrong",
         models_differ="The models do not fit together",
         models_twice="A model is named twice",
@@ -144,6 +145,8 @@ _ALL = [
         search_failed="No candidate could be scored",
         size="A size is wrong",
         snr_file="A scan's file is wrong",
+        stack_in_part="A stack of experts can't be trained in part",
+        text_empty="A text is empty",
         teacher_tokenizer="The teacher has another vocabulary",
         teacher_width="The teacher has another width",
         training_diverged="Training diverged",

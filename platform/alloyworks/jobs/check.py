@@ -62,6 +62,8 @@ def examine(principal: Principal, spec: Any) -> Report:
         report = Report(findings=[])
         if isinstance(wanted, MergeSpec | EvolveSpec):
             report = merging.examined(principal, wanted, inputs)
+        if isinstance(wanted, EvolveSpec):  # what one merge takes says nothing of a search
+            report = report.model_copy(update={"estimate": None})
     refused = [error("invalid", tuple(fault.loc), fault.msg, fault.remedy) for fault in faults]
     return report.model_copy(update={"findings": [*refused[: specs.MOST], *report.findings]})
 

@@ -9,12 +9,11 @@ from pydantic import ValidationError
 
 from alloyengine.spec.moe import MoeSpec
 from alloyworks.accounts.principal import Principal
-from alloyworks.errors import FieldError, Invalid
+from alloyworks.errors import FieldError
 from alloyworks.web import choices
 from alloyworks.web.forms.base import JobForm, Where, trimmed
 from alloyworks.web.forms.fields import Faults, Field, text_of
-from alloyworks.web.forms.recipe import PLACE, Text, known_in, written
-from alloyworks.web.forms.yaml_text import Unreadable
+from alloyworks.web.forms.recipe import PLACE, Text, known_in, line_in, written
 
 PROMPT = "Something that this one is good at"
 
@@ -68,12 +67,7 @@ class MoeForm(JobForm):
         return {"name": name, "yaml": self.yaml, "recipe_errors": faults.at(PLACE)}
 
     def where(self, loc: Sequence[str | int]) -> Where:
-        try:
-            line = Text.read(self.yaml).line(loc)
-        except Unreadable as problem:
-            line = problem.line
-        except Invalid:
-            line = 1
+        line = line_in(self.yaml, loc)
         return Where(f"Line {line}", line=line)
 
 

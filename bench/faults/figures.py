@@ -27,6 +27,7 @@ def figures(accepted: list[Accepted], nemesis: Nemesis) -> Figures:
         "attempts": len(tries),
         "attempts ended": dict(Counter(attempt["state"] for attempt in tries)),
         "start delay s": _spread(_delays(jobs.values(), attempts)),
+        "found s": _spread(_found(nemesis, attempts)),
         "successor s": _spread(_successors(nemesis, attempts)),
     }
 
@@ -42,6 +43,16 @@ def _delays(jobs: Iterable[Figures], attempts: dict[str, list[Figures]]) -> list
         _at(attempts[row["id"]][0]["created_at"]) - _at(row["created_at"])
         for row in jobs
         if attempts[row["id"]]
+    ]
+
+
+def _found(nemesis: Nemesis, attempts: dict[str, list[Figures]]) -> list[float]:
+    """From an attempt's death until the platform knows of it."""
+    return [
+        _at(attempt["finished_at"]) - kill.at
+        for kill in nemesis.kills
+        for attempt in attempts.get(kill.job, [])
+        if attempt["number"] == kill.attempt and attempt["finished_at"]
     ]
 
 

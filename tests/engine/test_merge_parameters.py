@@ -26,7 +26,7 @@ def layer(number: int, name: str = "mlp.up_proj") -> str:
 
 def settings(text: str, models: dict[str, Path], tensor: str) -> Settings:
     recipe = parse(text)
-    with open_members(recipe, models) as members:
+    with open_members(recipe.references(), models) as members:
         line = next(line for line in lineup(recipe, members).lines if line.tensor == tensor)
     method = METHODS[method_for(line.method, tensor)]
     roles = [role for role in line.roles if role.reference != recipe.base_model]

@@ -4,7 +4,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 import psutil
@@ -53,13 +53,14 @@ def spec(user: Client) -> Json:
 def suspended(*leaders: Mark) -> Iterator[None]:
     heads = [psutil.Process(mark.pid) for mark in leaders]
     family = [*heads, *(child for head in heads for child in head.children(recursive=True))]
-    for process in family:
-        process.send_signal(signal.SIGSTOP)
     try:
+        for process in family:
+            with suppress(psutil.NoSuchProcess):  # servers of a connection come and go
+                process.send_signal(signal.SIGSTOP)
         yield
     finally:
         for process in family:
-            if process.is_running():
+            with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGCONT)
 
 

@@ -29,6 +29,13 @@ def running(principal: Principal, **changes: Any) -> Attempt:
     return attempt
 
 
+def running_of(job: Job) -> Attempt:
+    """The first attempt of a job that is there."""
+    attempt = lifecycle.open_attempt(job)
+    lifecycle.begin(attempt)
+    return attempt
+
+
 def now(job: Job) -> Job:
     """The row as it is in the database."""
     return Job.objects.get(id=job.id)

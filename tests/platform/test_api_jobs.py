@@ -323,7 +323,8 @@ def test_the_description_says_what_a_spec_is(client: Client) -> None:
     described = client.get("/api/v1/openapi.json").json()
 
     body = described["paths"][JOBS]["post"]["requestBody"]["content"][JSON]["schema"]
-    assert set(body["discriminator"]["mapping"]) == {"train", "merge", "evaluate"}
+    kinds = {"train", "merge", "evolve", "moe", "evaluate"}
+    assert set(body["discriminator"]["mapping"]) == kinds
     assert "learning_rate" in described["components"]["schemas"]["TrainSpec"]["properties"]
 
 

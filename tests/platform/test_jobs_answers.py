@@ -161,3 +161,25 @@ def test_nobody_else_finds_them(
     assert browser.get(file).status_code == 404
     assert api(charlie).delete(f"/api/v1/jobs/{ended.job_id}/answers").status_code == 404
     assert fresh(ended).files
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"x" * 3 * 1024**2, "too long to be shown"),
+        (b"[" * 200_000 + b"\n", "No answer begins there"),
+    ],
+    ids=["one endless line", "nested without end"],
+)
+def test_what_no_engine_of_ours_writes_harms_nobody(
+    alice: Principal, browser_of: BrowserOf, content: bytes, told: str
+) -> None:
+    attempt = launched(alice, TWO)
+    call = runner_of(attempt)
+    call("assignment")
+    files = [uploaded(call, "examples-0-0.jsonl", content)]
+    call("finish", {"result": {"kind": "evaluate", "scores": [SCORE]}, "files": files})
+    answer = browser_of(alice).get(f"/jobs/{attempt.job_id}/answers/examples/0/")
+
+    assert answer.status_code == 404
+    assert told in answer.content.decode()

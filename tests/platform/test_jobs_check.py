@@ -21,7 +21,7 @@ def theirs(charlie: Principal) -> World:
     return World(charlie)
 
 
-@pytest.mark.parametrize("kind", ["train", "merge", "evaluate", "evolve"])
+@pytest.mark.parametrize("kind", ["train", "merge", "evaluate", "evolve", "moe"])
 def test_the_specs_of_these_tests_are_right(world: World, kind: str) -> None:
     assert world.faults(world.spec(kind)) == {}
 
@@ -36,7 +36,7 @@ class TestForm:
                 {},
                 ("kind",),
                 "kind is missing.",
-                "Use 'evaluate' or 'evolve' or 'merge' or 'train'.",
+                "Use 'evaluate' or 'evolve' or 'merge' or 'moe' or 'train'.",
             ),
             ({"kind": "bake"}, ("kind",), "There is no kind 'bake'.", None),
             ([], (), "a list is not an object.", None),
@@ -137,7 +137,7 @@ class TestForm:
 
 
 class TestReferences:
-    @pytest.mark.parametrize("kind", ["train", "merge", "evaluate", "evolve"])
+    @pytest.mark.parametrize("kind", ["train", "merge", "evaluate", "evolve", "moe"])
     def test_another_organisations_things_are_like_unknown_ones(
         self, world: World, theirs: World, kind: str
     ) -> None:
@@ -203,7 +203,7 @@ class TestReferences:
         msg, remedy = world.faults(world.train(model=f"job:{job.id}"))[MODEL]
 
         assert msg == "The job 'evaluate job' makes no model: its kind is evaluate."
-        assert remedy == "Use a job that makes one: train, merge or evolve."
+        assert remedy == "Use a job that makes one: train, merge, evolve or moe."
 
     @pytest.mark.parametrize(
         ("state", "ended"), [(JobState.FAILED, "failed"), (JobState.CANCELLED, "was cancelled")]
@@ -259,6 +259,11 @@ def places(kind: str) -> set[tuple[str | int, ...]]:
     return {
         "train": {MODEL, DATASET},
         "merge": {("recipe", "models", 0, "model"), ("recipe", "models", 1, "model")},
+        "moe": {
+            ("recipe", "base_model"),
+            ("recipe", "experts", 0, "source_model"),
+            ("recipe", "experts", 1, "source_model"),
+        },
         "evaluate": {("models", 0), SET},
         "evolve": {
             ("recipe", "models", 0, "model"),

@@ -58,6 +58,7 @@ class World:
         makers = {
             "train": self.train,
             "merge": self.merge,
+            "moe": self.moe,
             "evaluate": self.evaluate,
             "evolve": self.evolve,
         }
@@ -79,6 +80,15 @@ class World:
             "parameters": {"weight": 0.5},
         }
         return {"kind": "merge", "name": "both", "recipe": recipe | changes}
+
+    def moe(self, *experts: str, **changes: Any) -> dict[str, Any]:
+        chosen = experts or (str(self.base.id), str(self.tuned.id))
+        listed = [
+            {"source_model": reference, "positive_prompts": [f"prompt {number}"]}
+            for number, reference in enumerate(chosen)
+        ]
+        recipe = {"base_model": str(self.base.id), "experts": listed}
+        return {"kind": "moe", "recipe": recipe | changes}
 
     def evaluate(self, *models: str, **changes: Any) -> dict[str, Any]:
         return {

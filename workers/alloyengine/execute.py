@@ -5,13 +5,15 @@ from pathlib import Path
 from alloyengine.report import Reporter
 from alloyengine.spec.evaluate import EvaluateSpec
 from alloyengine.spec.evolve import EvolveSpec
+from alloyengine.spec.job import AnySpec
 from alloyengine.spec.merge import MergeSpec
+from alloyengine.spec.moe import MoeSpec
 from alloyengine.spec.result import JobResult
 from alloyengine.spec.train import TrainSpec
 
 
 def execute(
-    spec: TrainSpec | MergeSpec | EvaluateSpec | EvolveSpec,
+    spec: AnySpec,
     inputs: dict[str, Path],
     out: Path,
     report: Reporter,
@@ -32,6 +34,10 @@ def execute(
             from alloyengine.merge.run import run as merge
 
             return merge(spec, inputs, out, report)
+        case MoeSpec():
+            from alloyengine.moe.run import run as upcycle
+
+            return upcycle(spec, inputs, out, report)
         case EvaluateSpec():
             from alloyengine.evaluate.run import run as evaluate
 

@@ -70,7 +70,9 @@ function mapsOn(
       if (report) map.show(report);
     };
   }
-  if (page.querySelector("#candidates")) found.candidates = () => refresh("#candidates");
+  for (const name of ["candidates", "balance"]) {
+    if (page.querySelector(`#${name}`)) found[name] = () => refresh(`#${name}`);
+  }
   if (meetingCard) {
     const map = new InterferenceMap(meetingCard, names);
     found.interference = async () => {

@@ -16,7 +16,7 @@ from alloyworks.catalog import evaluations, lineage, versions
 from alloyworks.catalog.models import Evaluation, ModelVersion
 
 router = Router()
-Origin = Literal["base", "train", "merge", "evolve"]
+Origin = Literal["base", "train", "merge", "evolve", "moe"]
 Wanted = Annotated[Origin | None, Query(description="Only models that came about like this")]
 
 

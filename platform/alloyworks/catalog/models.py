@@ -45,7 +45,7 @@ class ModelVersion(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     name = models.CharField(max_length=120)
     version = models.PositiveIntegerField(default=1)
-    origin = models.CharField(max_length=16)  # base, train, merge, evolve
+    origin = models.CharField(max_length=16)  # base, train, merge, evolve, moe
     source = models.CharField(max_length=300, default="", blank=True)  # of a base model: where from
     job = models.OneToOneField(
         "jobs.Job", on_delete=models.SET_NULL, null=True, related_name="model_version"

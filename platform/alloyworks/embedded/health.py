@@ -48,9 +48,11 @@ def page(url: str, secret_key: str) -> None:
 def worker(broker_url: str) -> None:
     from celery import Celery
 
+    # A broker that hangs must not hold up whoever keeps all the others alive.
+    patience = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
     # A connection of its own: the pool would hand out one to a broker that is gone.
     with (
-        Celery(broker=broker_url, set_as_current=False) as app,
+        Celery(broker=broker_url, set_as_current=False, broker_transport_options=patience) as app,
         app.connection_for_write() as connection,
     ):
         if not app.control.ping(timeout=1.5, limit=1, connection=connection):

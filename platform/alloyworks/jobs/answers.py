@@ -22,9 +22,10 @@ from alloyworks.jobs.models import Job
 from alloyworks.storage import keys, objects
 
 MOST_EXAMPLES = 25  # of a leaf
-MOST_READ = 8 * 1024**2  # bytes of a file that one leaf looks through
+MOST_READ = 8 * 1024**2  # bytes that one leaf looks through, of all files together
+LONGEST = 1024**2  # bytes of an answer that is shown
 _PIECE = 256 * 1024
-_GONE = "There are no such answers; they may have been deleted."
+GONE = "There are no such answers; they may have been deleted."
 Json = dict[str, Any]
 Wanted = Callable[[Sequence[Json]], bool]
 
@@ -74,7 +75,7 @@ def leaf(
     place = place or Place(0, (0,) * len(paths))
     sizes = [_size(job, path) for path in paths]
     if len(place.offsets) != len(paths):
-        raise NotFound(_GONE)
+        raise NotFound(GONE)
     columns = [
         _lines(keys.key(_prefix(job), path), offset, size)
         for path, offset, size in zip(paths, place.offsets, sizes, strict=True)
@@ -86,7 +87,7 @@ def leaf(
         answers = [_read(line) for line in lines]
         if wanted(answers):
             found.append((number, answers))
-        far = max(end - begin for end, begin in zip(ends, place.offsets, strict=True))
+        far = sum(ends) - sum(place.offsets)
         if len(found) == MOST_EXAMPLES or far > MOST_READ:
             break
     more = all(end < size for end, size in zip(ends, sizes, strict=True))
@@ -114,7 +115,7 @@ def _size(job: Job, path: str) -> int:
     for entry in entries:
         if entry["path"] == path:
             return entry["size"]
-    raise NotFound(_GONE)
+    raise NotFound(GONE)
 
 
 def _lines(key: str, at: int, size: int) -> Iterator[tuple[int, bytes]]:
@@ -124,9 +125,11 @@ def _lines(key: str, at: int, size: int) -> Iterator[tuple[int, bytes]]:
         try:
             piece = objects.get_bytes(key, at, _PIECE)
         except objects.Missing:
-            raise NotFound(_GONE) from None
+            raise NotFound(GONE) from None
         at += len(piece)
         *lines, rest = (rest + piece).split(b"\n")
+        if len(rest) > LONGEST:
+            raise NotFound("An answer is too long to be shown. Download the file.")
         for line in lines:
             end += len(line) + 1
             yield end, line
@@ -135,7 +138,7 @@ def _lines(key: str, at: int, size: int) -> Iterator[tuple[int, bytes]]:
 def _read(line: bytes) -> Json:
     try:
         answer = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         raise NotFound("No answer begins there. Begin at the first one.")

@@ -12,12 +12,13 @@ from alloyengine.spec.evaluate import EvaluateSpec, TestSet
 from alloyengine.spec.evolve import EvolveSpec
 from alloyengine.spec.merge import MergeSpec
 from alloyengine.spec.metrics import METRICS
+from alloyengine.spec.moe import MoeSpec
 from alloyengine.spec.train import TrainSpec
 from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import names
 from alloyworks.catalog.models import Dataset, DatasetFormat
 from alloyworks.errors import FieldError, Invalid
-from alloyworks.jobs import merging, specs
+from alloyworks.jobs import merging, specs, upcycling
 from alloyworks.jobs.references import Resolved, resolve
 from alloyworks.jobs.specs import JobSpec
 
@@ -61,6 +62,8 @@ def examine(principal: Principal, spec: Any) -> Report:
         report = Report(findings=[])
         if isinstance(wanted, MergeSpec | EvolveSpec):
             report = merging.examined(principal, wanted, inputs)
+        if isinstance(wanted, EvolveSpec):  # what one merge takes says nothing of a search
+            report = report.model_copy(update={"estimate": None})
     refused = [error("invalid", tuple(fault.loc), fault.msg, fault.remedy) for fault in faults]
     return report.model_copy(update={"findings": [*refused[: specs.MOST], *report.findings]})
 
@@ -85,6 +88,8 @@ def _looked_at(principal: Principal, spec: JobSpec) -> tuple[list[Resolved], lis
     match spec:
         case TrainSpec():
             faults += _train_faults(spec, inputs)
+        case MoeSpec():
+            faults += upcycling.faults_of(spec, inputs)
         case EvaluateSpec():
             faults += _evaluate_faults(spec, inputs)
         case EvolveSpec():

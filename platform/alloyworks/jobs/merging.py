@@ -30,7 +30,7 @@ def examined(
     the recipe that it begins with.
     """
     inputs = [item for item in inputs if item.dataset is None]
-    facts = {item.ref.reference: _facts(_origin(item)) for item in inputs}
+    facts = {item.ref.reference: facts_of(item) for item in inputs}
     return examine(
         spec if isinstance(spec, MergeSpec) else MergeSpec(recipe=spec.recipe),
         {reference: found for reference, found in facts.items() if found},
@@ -45,6 +45,11 @@ def faults_of(
     """What makes the merge impossible."""
     for finding in examined(principal, spec, inputs).errors:
         yield FieldError(list(finding.loc), finding.what, finding.remedy)
+
+
+def facts_of(item: Resolved) -> ModelFacts | None:
+    """Of the model, or of the one that a model to come will be like; None while that is not known."""
+    return _facts(_origin(item))
 
 
 def _facts(model: ModelVersion | None) -> ModelFacts | None:
@@ -69,7 +74,7 @@ def _origin(item: Resolved) -> ModelVersion | None:
 
 def _made_from(job: Job) -> tuple[ModelVersion | None, Job | None]:
     recipe = job.spec.get("recipe") or {}
-    if any(recipe.get(name) for name in RESHAPES):
+    if job.kind == "moe" or any(recipe.get(name) for name in RESHAPES):
         return None, None
     match job.spec:
         case {"recipe": {"base_model": str(reference)}}:

@@ -59,6 +59,7 @@ _MODEL = "Choose another model, or import it again from a complete, clean source
 _ADAPTER = "Export the adapter again, or choose another."
 _DATASET = "Correct the dataset, upload it as a new one, and submit the job with it."
 _RECIPE = "Change the recipe at the place that is named, and submit it as a new job."
+_EVALUATION = "Change the test set or task that is named, and submit it as a new job."
 _SPEC = "Change what is named, and submit it as a new job."
 
 _ALL = [
@@ -119,6 +120,7 @@ _ALL = [
     ),
     *_yours(
         _RECIPE,
+        architecture_unknown="The models can't become experts",
         models_count="The number of models is wrong",
         models_differ="The models do not fit together",
         models_twice="A model is named twice",
@@ -128,6 +130,24 @@ _ALL = [
         recipe_wrong="The recipe is wrong",
         tokenizer_model="The recipe names no model for a vocabulary",
         tokenizer_token="The recipe names a token that is not there",  # noqa: S106  # no secret
+    ),
+    *_yours(
+        _EVALUATION,
+        continuation_length="A choice is too long for the model",
+        harness_missing="Tasks can't be run on this machine",
+        json_schema="A JSON schema is wrong",
+        judge_missing="There is no judge",
+        judge_url="The judge's address can't be used",
+        pattern_slow="A pattern takes too long",
+        pattern_wrong="A pattern is no regular expression",
+        task_code="A task wants to run code of its own",
+        task_data="A task's documents are missing",
+        task_failed="A task can't be run",
+        task_file="A task's file is wrong",
+        task_length="A task's answers are too long for the model",
+        task_samples="A task asks for sampled answers",
+        task_unknown="There is no such task",
+        task_unsafe="A task runs what models write",
     ),
     *_yours(
         _SPEC,
@@ -147,6 +167,8 @@ _ALL = [
         search_failed="No candidate could be scored",
         size="A size is wrong",
         snr_file="A scan's file is wrong",
+        stack_in_part="A stack of experts can't be trained in part",
+        text_empty="A text is empty",
         teacher_tokenizer="The teacher has another vocabulary",
         teacher_width="The teacher has another width",
         training_diverged="Training diverged",

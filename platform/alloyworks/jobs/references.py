@@ -19,7 +19,7 @@ from alloyworks.jobs.models import Job
 from alloyworks.jobs.states import CANCELLED, FAILED, SUCCEEDED
 
 TO_COME = "job:"
-MAKING_MODELS = ("train", "merge", "evolve")
+MAKING_MODELS = ("train", "merge", "evolve", "moe")
 RETRY = "Retry that job first, or use another model."
 
 Row = TypeVar("Row", bound=Model)

@@ -11,15 +11,11 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from alloyengine.spec.evaluate import EvaluateSpec
-from alloyengine.spec.evolve import EvolveSpec
-from alloyengine.spec.job import job_spec
-from alloyengine.spec.merge import MergeSpec
-from alloyengine.spec.train import TrainSpec
+from alloyengine.spec.job import AnySpec, job_spec
 from alloyworks.catalog.ingest.faults import shown
 from alloyworks.errors import FieldError, Invalid
 
-JobSpec = TrainSpec | MergeSpec | EvaluateSpec | EvolveSpec
+JobSpec = AnySpec
 Schema = dict[str, Any]
 
 SCHEMA: Schema = job_spec.json_schema()

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from alloyengine.spec.evaluate import EvaluateSpec
 from alloyengine.spec.evolve import EvolveSpec
 from alloyengine.spec.merge import MergeSpec
+from alloyengine.spec.moe import MoeSpec
 from alloyengine.spec.train import TrainSpec
 from alloyworks.accounts import audit
 from alloyworks.accounts.principal import Principal
@@ -101,6 +102,8 @@ def _default_name(spec: JobSpec, inputs: Iterable[Resolved]) -> str:
             return f"Train {taught}"[: names.LONGEST]
         case MergeSpec():
             return f"Merge of {models} models"
+        case MoeSpec():
+            return f"Mixture of {len(spec.recipe.experts)} experts"
         case EvaluateSpec():
             return f"Evaluate {models} model{'' if models == 1 else 's'}"
         case EvolveSpec():

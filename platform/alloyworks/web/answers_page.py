@@ -13,7 +13,6 @@ from alloyworks.web import job_page
 from alloyworks.web.preview import Turn
 from alloyworks.web.scores import METRICS, Head
 
-GONE = "There are no such answers; they may have been deleted."
 PERPLEXITY = METRICS["perplexity"]
 FILTERS = {"": "All", "wrong": "Not right by all", "differ": "Right by some"}
 
@@ -43,7 +42,7 @@ def context_of(
     heads = {entry.reference: entry.head for entry in job_page.inputs_of(job)}
     asked = {(kind, place): found for kind, place, *found in _asked(job, heads)}.get(which)
     if not files or asked is None:
-        raise NotFound(GONE)
+        raise NotFound(answers.GONE)
     models = [heads.get(name, Head(name)) for name in job.spec["models"]]
     chosen = chosen if chosen in FILTERS else ""
     leaf = answers.leaf(principal, job, list(files.values()), _place(at), _wanted(chosen))

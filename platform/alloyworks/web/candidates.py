@@ -87,7 +87,7 @@ class _Axis:
     @classmethod
     def of(cls, values: Sequence[float]) -> "_Axis":
         low, high = min(values), max(values)
-        return cls(low, high if high > low else low + 1)
+        return cls(low, high) if high > low else cls(low - 0.05, high + 0.05)
 
     def share(self, value: float) -> float:
         return (value - self.low) / (self.high - self.low)

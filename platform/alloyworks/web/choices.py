@@ -13,7 +13,7 @@ from alloyworks.jobs.models import Job
 from alloyworks.jobs.states import UNFINISHED
 
 MOST = 500
-MAKERS = ("train", "merge", "evolve")
+MAKERS = ("train", "merge", "evolve", "moe")
 TO_COME = "job:"
 
 

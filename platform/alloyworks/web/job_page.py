@@ -20,7 +20,7 @@ from alloyworks.jobs import deadline, outcomes, reading, waiting
 from alloyworks.jobs.models import Attempt, Job, JobInput
 from alloyworks.jobs.outcomes import Told
 from alloyworks.jobs.states import CANCELLED, FAILED, UNFINISHED
-from alloyworks.web import candidates, choices, job_scores
+from alloyworks.web import balance, candidates, choices, job_scores
 from alloyworks.web.forms.recipe import lean, written
 from alloyworks.web.job_log import lines_of
 from alloyworks.web.scores import Head
@@ -86,6 +86,7 @@ def context_of(principal: Principal, job: Job) -> dict[str, Any]:
         "model": _model(job),
         "scores": job_scores.table(job, heads := {each.reference: each.head for each in inputs}),
         "regressions": job_scores.regressions(job, heads),
+        "balance": balance.drawn(job, heads) if job.kind == "moe" else None,
         "candidates": candidates.drawn(job, heads) if job.kind == "evolve" else None,
         "compare": _compared(inputs),
     }

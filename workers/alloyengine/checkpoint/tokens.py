@@ -31,7 +31,7 @@ class Tokens:
 
 def tokens_of(folder: Path, config: Json) -> Tokens:
     """`config` is the model's own."""
-    ids = _ids(_read(folder / FILE))
+    ids = ids_of(folder)
     named = _read(folder / MAP) | _read(folder / CONFIG)
     template = _template(folder, named)
     return Tokens(
@@ -39,6 +39,11 @@ def tokens_of(folder: Path, config: Json) -> Tokens:
         special=_special(named, config, ids),
         chat_template=sha256(template.strip().encode()).hexdigest() if template else None,
     )
+
+
+def ids_of(folder: Path) -> dict[str, int]:
+    """The id of every token, added ones included; empty when the tokenizer is not the usual file."""
+    return _ids(_read(folder / FILE))
 
 
 def _read(path: Path) -> dict[str, Any]:

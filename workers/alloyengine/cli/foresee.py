@@ -28,7 +28,7 @@ def foresee(spec: MergeSpec, inputs: Mapping[str, Path], out: Path, console: Con
     report = examine(spec, {reference: _facts(path) for reference, path in inputs.items()})
     _tell(report.findings, console)
     recipe = spec.stages[0] if spec.stages else spec.recipe
-    with open_members(recipe, inputs) as members:
+    with open_members(recipe.references(), inputs) as members:
         plan = make_plan(recipe, members)
         found = preview(plan, members, out)
     for what, remedy in found.findings(recipe.base_model):

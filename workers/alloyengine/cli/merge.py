@@ -1,6 +1,5 @@
 """`alloy merge`: one merge on this machine."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -8,11 +7,9 @@ import typer
 
 from alloyengine.cli.console import ConsoleReporter
 from alloyengine.cli.inputs import locate
-from alloyengine.errors import InputError
+from alloyengine.cli.texts import bytes_of, read_text
 from alloyengine.merge.recipe import parse_stages
 from alloyengine.spec.merge import MergeSpec
-
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 
 
 def merge(
@@ -30,11 +27,11 @@ def merge(
     ] = False,
 ) -> None:
     """Merge models as a recipe says."""
-    stages, final = parse_stages(_read(recipe))
+    stages, final = parse_stages(read_text(recipe, "recipe"))
     if seed is not None:
         final = final.model_copy(update={"seed": seed})
     spec = MergeSpec(recipe=final, stages=stages)
-    shard_bytes = _bytes(shard_size)
+    shard_bytes = bytes_of(shard_size)
     from alloyengine.merge.run import Options, run
 
     with ConsoleReporter() as report:
@@ -48,22 +45,3 @@ def merge(
         options = Options(device, threads, shard_bytes, update, described=False)
         facts = run(spec, inputs, out, report, options).facts
         report.log(f"{facts.parameters:,} parameters in {facts.dtype}. The model is in {out}.")
-
-
-def _bytes(text: str) -> int:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgb]?)b?", text.strip().lower())
-    size = int(float(found[1]) * _UNITS[found[2]]) if found else 0
-    if size < 1:
-        raise InputError(
-            "shard_size", f"--shard-size {text!r} is no size.", "Write one such as 5GB or 500MB."
-        )
-    return size
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError("recipe_missing", f"{path} can't be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise InputError("recipe_wrong", f"{path} is not a text file.") from None

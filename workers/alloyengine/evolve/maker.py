@@ -88,5 +88,5 @@ def maker(recipe: Recipe, inputs: Inputs, scratch: Path, report: Reporter) -> It
         merge(MergeSpec(recipe=recipe), inputs, scratch, _Quiet(report), options)
         loaded = load(scratch)
         shutil.rmtree(scratch, ignore_errors=True)
-        members = closing.enter_context(open_members(recipe, inputs))
+        members = closing.enter_context(open_members(recipe.references(), inputs))
         yield Maker(make_plan(recipe, members), members, loaded)

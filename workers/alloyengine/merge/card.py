@@ -10,7 +10,7 @@ __all__ = ["NAME", "card"]
 
 def card(recipe: Recipe) -> str:
     """Markdown with the front matter that model hubs read."""
-    names = _names(reference for _, reference in recipe.references())
+    names = names_of_references(reference for _, reference in recipe.references())
     written = as_yaml(recipe.model_dump(mode="json", exclude_defaults=True), names)
     front = front_matter(names.values(), ["merge"])
     listed = "\n".join(f"- `{model}`" for model in names.values())
@@ -20,7 +20,7 @@ def card(recipe: Recipe) -> str:
     )
 
 
-def _names(references: Iterable[str]) -> dict[str, str]:
+def names_of_references(references: Iterable[str]) -> dict[str, str]:
     """Of every reference; a model with an adapter goes by both names."""
     pairs = {reference: split_reference(reference) for reference in references}
     parts = names_of(part for pair in pairs.values() for part in pair if part)

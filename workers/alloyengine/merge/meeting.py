@@ -17,7 +17,7 @@ def tell_meeting(spec: MergeSpec, inputs: Inputs, report: Reporter) -> None:
     """
     if not (wanted := compared_in(spec)):
         return
-    with open_members(spec.recipe, inputs) as members:
+    with open_members(spec.recipe.references(), inputs) as members:
         base, *models = (members[reference] for reference in wanted)
         numbers = sum(info.numel for member in (base, *models) for info in member.tensors.values())
         if numbers > MOST_NUMBERS:

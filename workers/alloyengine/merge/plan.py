@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from alloyengine.merge.tokenizer import Vocabulary
 
 _NOTHING = Settings({}, ())
-_NARROW = {"F8_E4M3": "BF16", "F8_E5M2": "BF16", "F64": "F32"}
+NARROW = {"F8_E4M3": "BF16", "F8_E5M2": "BF16", "F64": "F32"}
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class _Planner:
 
     def _dtype(self, info: TensorInfo) -> str:
         wanted = self.recipe.out_dtype or self.recipe.dtype
-        return code_of(wanted) if wanted else _NARROW.get(info.dtype, info.dtype)
+        return code_of(wanted) if wanted else NARROW.get(info.dtype, info.dtype)
 
     def _axis(self, line: Line) -> int | None:
         """The dimension that will count the new vocabulary's tokens, if the tensor has one."""

@@ -20,7 +20,7 @@ def parse(text: str) -> Recipe:
     """A recipe of one document. InputError names the place, and the nearest name when misspelt."""
     stages, recipe = parse_stages(text)
     if stages:
-        raise _wrong("", f"there are {len(stages) + 1} documents where one is wanted")
+        raise wrong("", f"there are {len(stages) + 1} documents where one is wanted")
     return recipe
 
 
@@ -30,35 +30,36 @@ def parse_stages(text: str) -> tuple[list[Recipe], Recipe]:
     Documents refer to one another by `name`, in any order; the result is the one without a name,
     or the one that no other uses.
     """
-    recipes = [_validated(raw) for raw in _documents(text)]
+    recipes = [_validated(raw) for raw in documents(text)]
     final = _final(recipes)
     return _in_order([recipe for recipe in recipes if recipe is not final]), final
 
 
-def _documents(text: str) -> list[Any]:
+def documents(text: str) -> list[Any]:
+    """What each document of a YAML text says; at least one. InputError when it is none."""
     if len(text) > _LONGEST:
-        raise _wrong("", f"it is longer than {_LONGEST} characters")
+        raise wrong("", f"it is longer than {_LONGEST} characters")
     try:
         # The loader below is a SafeLoader that is stricter still.
         return list(yaml.load_all(text, Loader=_StrictLoader)) or [None]
     except (yaml.YAMLError, RecursionError) as error:
-        raise _wrong("", f"not valid YAML ({error})") from None
+        raise wrong("", f"not valid YAML ({error})") from None
 
 
 def _validated(raw: Any) -> Recipe:
     if not isinstance(raw, dict):
-        raise _wrong("", "it is not a mapping", "Begin with a line such as merge_method: linear.")
+        raise wrong("", "it is not a mapping", "Begin with a line such as merge_method: linear.")
     try:
         return Recipe.model_validate(raw)
     except ValidationError as error:
-        raise _first_problem(raw, error) from None
+        raise first_problem(raw, error, _FIELDS) from None
 
 
 def _final(recipes: list[Recipe]) -> Recipe:
     used = {part for recipe in recipes for part in _used(recipe)}
     last = [r for r in recipes if r.name is None] or [r for r in recipes if r.name not in used]
     if len(last) != 1:
-        raise _wrong(
+        raise wrong(
             "",
             f"{len(last)} documents could be the result",
             "Name every document but one, and use the named ones as models.",
@@ -75,12 +76,12 @@ def _in_order(stages: list[Recipe]) -> list[Recipe]:
     sorter = TopologicalSorter({str(stage.name): _used(stage) for stage in stages})
     by_name = {str(stage.name): stage for stage in stages}
     if len(by_name) < len(stages):
-        raise _wrong("name", "two documents have the same name", "Name them differently.")
+        raise wrong("name", "two documents have the same name", "Name them differently.")
     try:
         return [by_name[name] for name in sorter.static_order() if name in by_name]
     except CycleError as error:
         circle = " → ".join(map(str, error.args[1]))
-        raise _wrong("", f"its documents need each other ({circle})", "Break the circle.") from None
+        raise wrong("", f"its documents need each other ({circle})", "Break the circle.") from None
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -99,7 +100,7 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _first_problem(raw: Any, error: ValidationError) -> InputError:
+def first_problem(raw: Any, error: ValidationError, fields: Iterable[str]) -> InputError:
     """The deepest of them: where several forms are allowed, the others complain higher up."""
     problems = error.errors(include_url=False)
     places = [_place(raw, problem["loc"]) for problem in problems]
@@ -109,13 +110,13 @@ def _first_problem(raw: Any, error: ValidationError) -> InputError:
     match problem["type"]:
         case "extra_forbidden":
             name = str(problem["loc"][-1])
-            return _wrong(at, "there is no such field", did_you_mean(name, _FIELDS))
+            return wrong(at, "there is no such field", did_you_mean(name, fields))
         case "literal_error":
             allowed = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-            return _wrong(at, f"{given!r} is not known", did_you_mean(given, allowed))
+            return wrong(at, f"{given!r} is not known", did_you_mean(given, allowed))
         case "rule":
-            return _wrong(problem["ctx"]["field"], problem["msg"], problem["ctx"]["remedy"])
-    return _wrong(at, problem["msg"].removeprefix("Value error, "))
+            return wrong(problem["ctx"]["field"], problem["msg"], problem["ctx"]["remedy"])
+    return wrong(at, problem["msg"].removeprefix("Value error, "))
 
 
 def _place(raw: Any, loc: tuple[int | str, ...]) -> list[int | str]:
@@ -129,7 +130,7 @@ def _place(raw: Any, loc: tuple[int | str, ...]) -> list[int | str]:
     return found
 
 
-def _wrong(place: str, why: str, remedy: str = "") -> InputError:
+def wrong(place: str, why: str, remedy: str = "") -> InputError:
     where = f"recipe: {place}: " if place else "recipe: "
     return InputError("recipe_wrong", f"{where}{why}.", remedy)
 

@@ -1,7 +1,7 @@
 """Runs a merge: opens the models, plans, executes, and completes the folder."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from alloyengine.merge.reuse import NAME as MANIFEST
 from alloyengine.merge.reuse import Manifest, reusing
 from alloyengine.merge.steps import Step
 from alloyengine.report import Reporter
-from alloyengine.spec.merge import MergeSpec, Recipe, split_reference
+from alloyengine.spec.merge import MergeSpec, Place, Recipe, split_reference
 from alloyengine.spec.result import MergeResult, ModelFacts
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _stages(output: Output) -> Iterator[Path]:
 def _merge(
     recipe: Recipe, inputs: Inputs, output: Output, report: Reporter, options: Options
 ) -> ModelFacts:
-    with open_members(recipe, inputs) as members:
+    with open_members(recipe.references(), inputs) as members:
         plan = make_plan(recipe, members)
         report.log(f"{plan.title}: {len(members)} models, {len(plan.steps)} tensors")
         arithmetic = backend(options.device)
@@ -94,7 +94,7 @@ def _merge(
             Writer.open(output, plan.layout, options.shard_bytes) as writer,
         ):
             _tell(steps, plan, report)
-            ordered = _in_order(steps, writer)
+            ordered = in_order(steps, writer)
             execute(ordered, writer, arithmetic, report, options.threads)
             _complete(plan, members[plan.like], writer.folder)
             if options.signed:
@@ -104,7 +104,7 @@ def _merge(
             return facts_of(plan.config, plan.layout, writer.folder if options.described else None)
 
 
-def _in_order(steps: Sequence[Step], writer: Writer) -> list[Step]:
+def in_order(steps: Sequence[Step], writer: Writer) -> list[Step]:
     """As their bytes lie in the files of the result."""
     named = {step.tensor: step for step in steps}
     return [named[name] for name in writer.names]
@@ -119,11 +119,13 @@ def _tell(steps: Sequence[Step], plan: Plan, report: Reporter) -> None:
 
 
 @contextmanager
-def open_members(recipe: Recipe, inputs: Inputs) -> Iterator[dict[str, Member]]:
-    """Every model that the recipe names, by its reference."""
+def open_members(
+    references: Iterable[tuple[Place, str]], inputs: Inputs
+) -> Iterator[dict[str, Member]]:
+    """Every model that a recipe's `references` name, by its reference."""
     with ExitStack() as closing:
         members = {}
-        for reference in dict.fromkeys(reference for _, reference in recipe.references()):
+        for reference in dict.fromkeys(reference for _, reference in references):
             name, lora = split_reference(reference)
             model = closing.enter_context(Checkpoint.open(_find(inputs, name)))
             members[reference] = Member(reference, model, _adapter(inputs, lora))

@@ -7,9 +7,10 @@ from pydantic import Field, TypeAdapter
 from alloyengine.spec.evaluate import EvaluateSpec
 from alloyengine.spec.evolve import EvolveSpec
 from alloyengine.spec.merge import MergeSpec
+from alloyengine.spec.moe import MoeSpec
 from alloyengine.spec.train import TrainSpec
 
-AnySpec = TrainSpec | MergeSpec | EvaluateSpec | EvolveSpec
+AnySpec = TrainSpec | MergeSpec | MoeSpec | EvaluateSpec | EvolveSpec
 JobSpec = Annotated[AnySpec, Field(discriminator="kind")]
 job_spec: TypeAdapter[AnySpec] = TypeAdapter(JobSpec)
 """Validates (`validate_python`, `validate_json`) and describes (`json_schema`) job specs."""

@@ -88,6 +88,12 @@ class MergeResult(Spec):
     facts: ModelFacts
 
 
+class MoeResult(Spec):
+    kind: Literal["moe"] = "moe"
+    facts: ModelFacts
+    active_parameters: int = Field(ge=0, description="Weights that each token meets")
+
+
 class Score(Spec):
     """One model on one test set."""
 
@@ -163,5 +169,6 @@ class EvolveResult(Spec):
 
 
 JobResult = Annotated[
-    TrainResult | MergeResult | EvaluateResult | EvolveResult, Field(discriminator="kind")
+    TrainResult | MergeResult | MoeResult | EvaluateResult | EvolveResult,
+    Field(discriminator="kind"),
 ]

@@ -16,27 +16,55 @@ from alloyengine.spectrum.cache import scan_once
 from alloyengine.spectrum.memory import fits_in
 from alloyengine.spectrum.modules import Scored, modules_of
 from alloyengine.spectrum.select import select, select_named, select_within, snr_report
+from alloyengine.train.stacks import Stacks
 
 Parameters = dict[str, torch.nn.Parameter]
 
 
 def freeze(
-    model: Any, tuning: FullTuning | SpectrumTuning, base: Path, report: Reporter
+    model: Any,
+    tuning: FullTuning | SpectrumTuning,
+    base: Path,
+    report: Reporter,
+    only_whole: str = "",
 ) -> Parameters:
-    """Leaves only the tuned parameters with gradients, and returns them by name."""
-    wanted = None
+    """Leaves only the tuned parameters with gradients, and returns them by name.
+
+    Of stacks of experts those rows alone have gradients whose experts were chosen. `only_whole`: what
+    in the spec forbids that; empty when nothing does.
+    """
+    wanted: set[str] | None = None
+    stacks = Stacks.of(model, base)
     if isinstance(tuning, SpectrumTuning):
         wanted = _selected(tuning, base, report)
         wanted |= _embeddings(model) if tuning.train_embeddings else set()
     trained = {}
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(wanted is None or name in wanted)
-        if parameter.requires_grad:
+        chosen = wanted is None or name in wanted or bool(stacks.files(name) & wanted)
+        parameter.requires_grad_(chosen)
+        if chosen:
             trained[name] = parameter
-    _check_names(wanted or set(), trained, base)
+        if chosen and wanted is not None and name not in wanted:
+            _train_in_part(name, parameter, stacks.mask(name, wanted, parameter), only_whole)
+    _check_names(wanted or set(), trained, stacks, base)
     if is_fast("bfloat16"):
         _shrink_frozen(model)
     return trained
+
+
+def _train_in_part(
+    name: str, parameter: torch.nn.Parameter, mask: torch.Tensor | None, only_whole: str
+) -> None:
+    """Rows without a gradient are not moved by AdamW, whose means stay 0."""
+    if mask is None:
+        return
+    if only_whole:
+        raise InputError(
+            "stack_in_part",
+            f"Of the experts in {name} only some were chosen, which does not go with {only_whole}.",
+            "Change that, or choose all experts of a layer by tuning.modules, or use full tuning.",
+        )
+    parameter.register_hook(lambda gradient: gradient * mask)  # type: ignore[no-untyped-call]
 
 
 def _selected(tuning: SpectrumTuning, base: Path, report: Reporter) -> set[str]:
@@ -91,10 +119,12 @@ def _embeddings(model: Any) -> set[str]:
     return {name for name, parameter in model.named_parameters() if id(parameter) in ends}
 
 
-def _check_names(wanted: set[str], trained: Parameters, base: Path) -> None:
+def _check_names(wanted: set[str], trained: Parameters, stacks: Stacks, base: Path) -> None:
     """What is trained must be found again in the checkpoint, or it could not be saved."""
     with Checkpoint.open(base) as checkpoint:
-        lost = sorted((wanted - trained.keys()) | (trained.keys() - set(checkpoint.names)))
+        known = set(checkpoint.names)
+    files = {file for name in trained for file in stacks.files(name)}
+    lost = sorted((wanted - trained.keys() - files) | (files - known))
     if lost:
         raise InputError(
             "parameter_names",

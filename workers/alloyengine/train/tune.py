@@ -14,6 +14,7 @@ from alloyengine.train.freeze import Parameters, freeze
 from alloyengine.train.objectives import Objective
 from alloyengine.train.parallel import ALONE, World, shard, whole
 from alloyengine.train.save import save
+from alloyengine.train.stacks import Pieces, Stacks
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,18 @@ def tune(model: Any, spec: TrainSpec, base: Path, report: Reporter) -> Tuned:
         return Tuned(
             model, trained, lambda out, weights: save_merged(model, weights, base, out, report)
         )
-    trained = freeze(model, spec.tuning, base, report)
-    return Tuned(model, trained, lambda out, weights: save(base, weights, out, report))
+    trained = freeze(model, spec.tuning, base, report, _only_whole(spec))
+    stacks = Stacks.of(model, base)
+    return Tuned(
+        model, trained, lambda out, weights: save(base, Pieces(stacks, weights), out, report)
+    )
+
+
+def _only_whole(spec: TrainSpec) -> str:
+    """What forbids that a weight be trained in part: decay moves all of it, and so do shards."""
+    if spec.weight_decay:
+        return f"weight_decay: {spec.weight_decay:g}"
+    return "several processes" if spec.resources.processes > 1 else ""
 
 
 def spread(tuned: Tuned, objective: Objective[Any], held: Sequence[Any], world: World) -> Tuned:

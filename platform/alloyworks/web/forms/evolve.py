@@ -10,14 +10,13 @@ from pydantic import ValidationError
 from alloyengine.spec.evolve import Budget, EvolveSpec, Goal
 from alloyengine.spec.space import put_back
 from alloyworks.accounts.principal import Principal
-from alloyworks.errors import FieldError, Invalid
+from alloyworks.errors import FieldError
 from alloyworks.web import choices
 from alloyworks.web.forms import rows, test_sets
 from alloyworks.web.forms.base import JobForm, Where, trimmed, with_text
 from alloyworks.web.forms.fields import Faults, Field, Number, number_field, text_of
-from alloyworks.web.forms.recipe import PLACE, Text, known_in, lean, written
+from alloyworks.web.forms.recipe import PLACE, Text, known_in, lean, line_in, written
 from alloyworks.web.forms.rows import Row
-from alloyworks.web.forms.yaml_text import Unreadable
 
 TASKS, MOST = "tasks", 16
 WEIGHT = Number(Goal, "weight", "Weight", help="In the mean of all")
@@ -60,7 +59,9 @@ class EvolveForm(JobForm):
         recipe = {"merge_method": "linear", "models": listed}
         tasks = [_row(dataset) for dataset in query.getlist("dataset")[:MOST]] or [_row()]
         values = {number.place: number.default for number in (*BUDGET, *ADVANCED)}
-        return cls(principal, values | {"aim": "sum"}, _text({"recipe": recipe}, principal), tasks)
+        return cls(
+            principal, values | {"aim": "sum"}, written({"recipe": recipe}, principal), tasks
+        )
 
     @classmethod
     def of_spec(cls, principal: Principal, spec: Mapping[str, Any]) -> Self:
@@ -68,7 +69,7 @@ class EvolveForm(JobForm):
         values = {name: text_of(value) for name, value in numbers.items()}
         values |= {name: text_of(spec.get(name)) for name in ("name", "aim")}
         tasks = [test_sets.of_spec(row, OF_A_TASK) for row in spec[TASKS]]
-        return cls(principal, values, _text(_lean(dict(spec)), principal), tasks)
+        return cls(principal, values, written(_lean(dict(spec)), principal), tasks)
 
     @classmethod
     def posted(cls, principal: Principal, post: QueryDict) -> Self:
@@ -134,12 +135,7 @@ class EvolveForm(JobForm):
         }
 
     def where(self, loc: Sequence[str | int]) -> Where:
-        try:
-            line = Text.read(self.yaml).line(loc)
-        except Unreadable as problem:
-            line = problem.line
-        except Invalid:
-            line = 1
+        line = line_in(self.yaml, loc)
         return Where(f"Line {line}", line=line)
 
     def _number(self, number: Number, faults: Faults) -> Field:
@@ -166,7 +162,3 @@ def _lean(spec: dict[str, Any]) -> dict[str, Any]:
         return {"recipe": spec["recipe"]}
     plain = lean({"kind": "merge", "recipe": read.recipe.model_dump(mode="json")})
     return {"recipe": put_back(plain["recipe"], read.search)}
-
-
-def _text(found: dict[str, Any], principal: Principal) -> str:
-    return written(found, principal)

@@ -15,10 +15,9 @@ from alloyworks.web.forms.base import JobForm, Where, trimmed
 from alloyworks.web.forms.fields import Faults, text_of
 from alloyworks.web.forms.merge_values import given_of, texts_of
 from alloyworks.web.forms.methods import METHODS, Method
-from alloyworks.web.forms.recipe import PLACE, Text, known_in, lean, written
+from alloyworks.web.forms.recipe import PLACE, Text, known_in, lean, line_in, written
 from alloyworks.web.forms.rows import Row
 from alloyworks.web.forms.showable import SINGLE, method_of, spread, unshown
-from alloyworks.web.forms.yaml_text import Unreadable
 
 MODELS, SHARED, METHOD = "recipe.models", "recipe.parameters", "recipe.merge_method"
 SINGLES = {name: f"recipe.{name}" for name in SINGLE}
@@ -101,12 +100,7 @@ class MergeForm(JobForm):
     def where(self, loc: Sequence[str | int]) -> Where:
         if self.yaml is None:
             return merge_drawing.where(self, loc)
-        try:
-            line = Text.read(self.yaml).line(loc)
-        except Unreadable as problem:
-            line = problem.line
-        except Invalid:
-            line = 1
+        line = line_in(self.yaml, loc)
         return Where(f"Line {line}", line=line)
 
     def methods(self) -> list[Method]:

@@ -11,7 +11,7 @@ from alloyworks.catalog.models import ModelVersion
 from alloyworks.errors import FieldError
 from alloyworks.web.choices import TO_COME
 
-NAMING = ("model", "base_model", "tokenizer_source", "source", "path", "lora")
+NAMING = ("model", "base_model", "source_model", "tokenizer_source", "source", "path", "lora")
 """Keys whose text is a model, or a model and its adapter: `model+adapter`."""
 WORDS = {"tokenizer_source": ("union", "base"), "source": ("union", "base")}
 """What is no model there."""

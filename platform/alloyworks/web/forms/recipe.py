@@ -68,6 +68,16 @@ class Text:
         return yaml_text.Lines(self.text)
 
 
+def line_in(text: str, loc: Sequence[str | int]) -> int:
+    """Of a place in the job spec; that of the fault while the text can't be read."""
+    try:
+        return Text.read(text).line(loc)
+    except yaml_text.Unreadable as problem:
+        return problem.line
+    except Invalid:
+        return 1
+
+
 def lean(spec: dict[str, Any]) -> dict[str, Any]:
     """`recipe` and `stages` without what is as if it were not said. An old spec stays as it is."""
     try:

@@ -19,6 +19,12 @@ PAPER = re.compile(r"arXiv (\d{4}\.\d{4,5})")
 
 
 @register.filter
+def kind(name: str) -> str:
+    """Of a job: `Train`, `MoE`."""
+    return "MoE" if name == "moe" else name.capitalize()
+
+
+@register.filter
 def duration(seconds: float | None) -> str:
     """`8 s`, `2 min 05 s`, `3 h 20 min`, `2 d 4 h`; the pages' TypeScript says it alike."""
     if seconds is None:

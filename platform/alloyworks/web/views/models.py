@@ -24,6 +24,7 @@ ORIGINS = {
     "train": "Trained",
     "merge": "Merged",
     "evolve": "Evolved",
+    "moe": "Mixtures",
 }
 
 

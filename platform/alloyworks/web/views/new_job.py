@@ -19,11 +19,12 @@ from alloyworks.web.forms.evaluate import EvaluateForm
 from alloyworks.web.forms.evolve import EvolveForm
 from alloyworks.web.forms.fields import Faults
 from alloyworks.web.forms.merge import MergeForm
+from alloyworks.web.forms.moe import MoeForm
 from alloyworks.web.forms.running import PLACES, Running
 from alloyworks.web.forms.train import TrainForm
 
 FORMS: dict[str, type[JobForm]] = {
-    form.kind: form for form in (TrainForm, MergeForm, EvolveForm, EvaluateForm)
+    form.kind: form for form in (TrainForm, MergeForm, EvolveForm, MoeForm, EvaluateForm)
 }
 
 

@@ -1,5 +1,6 @@
 """How much of a model is stored, multiplied, trained and kept, from its files' headers alone."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,9 @@ from alloyengine.spec.tuning import AdapterTuning, AnyTuning, FullTuning, Spectr
 from alloyengine.spectrum.memory import fits_in
 from alloyengine.spectrum.modules import Module, Scored, modules_of
 from alloyengine.spectrum.select import select, select_named, select_within
+
+_ALONE = re.compile(r"\.experts\.(\d+)\.")
+_IN_A_STACK = 2  # matrices of each expert: the first two lie together
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,8 @@ def _of_model(base: Path, tuning: AnyTuning) -> Sizes:
         trained = parameters
     elif trains_ends:
         trained += sum(tensors[name].numel for name in ends)
+    if isinstance(tuning, SpectrumTuning):
+        trained += _beside(learned, modules)
     return Sizes(
         parameters=parameters,
         width=width,
@@ -116,6 +122,18 @@ def _learned(
         always = sorted(ends) if tuning.train_embeddings else []
         chosen = select_within(alike, fits_in(int(tuning.budget_gb * 1e9), tensors, always))
     return {item.module: item.module.numel for item in chosen}
+
+
+def _beside(learned: Mapping[Module, int], modules: Sequence[Module]) -> int:
+    """Weights that have gradients without being trained: experts that lie alone in a file are stacks in
+    memory, each with its gradients whole. At most so many: in which layers experts will be chosen is not
+    known yet.
+    """
+    alone = {m: int(found[1]) for m in modules if (found := _ALONE.search(m.tensor))}
+    chosen = sum(module.numel for module in alone if module in learned)
+    experts = 1 + max(alone.values(), default=0)
+    touched = _IN_A_STACK * experts * chosen
+    return min(sum(module.numel for module in alone), touched) - chosen
 
 
 def _active_share(config: Mapping[str, Any]) -> float:

@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from alloyengine.errors import InputError
 from alloyengine.report import Reporter
 from alloyengine.spec.objective import Cpt
 from alloyengine.spec.train import TrainSpec
 from alloyengine.train.batches import PART_TOKENS, Part, learned, parts
 from alloyengine.train.data import read_rows
-from alloyengine.train.encode import Example, encode
+from alloyengine.train.encode import IGNORED, Example, encode
 from alloyengine.train.head import plain_head
 from alloyengine.train.logits import learned_loss, looks_back
 from alloyengine.train.objectives.base import Loss
 from alloyengine.train.pack import pack
+from alloyengine.train.routers import balance_weight, heard, tokens_of, unevenness
 
 
 @dataclass
@@ -40,8 +43,22 @@ class Causal:
         return parts(batch, pad=0, share=share, most=self.most)
 
     def losses(self, model: Any, batch: Sequence[Example]) -> Iterator[Loss]:
+        weight = balance_weight(model) if torch.is_grad_enabled() else 0.0
         for part in self.layout(batch, looks_back(model)):
-            yield Loss(learned_loss(model, part, self.head))
+            if weight:
+                yield self._balanced(model, part, weight)
+            else:
+                yield Loss(learned_loss(model, part, self.head))
+
+    def _balanced(self, model: Any, part: Part, weight: float) -> Loss:
+        """With what the model's config gives for experts that are used evenly. As other sums it is
+        weighed by the tokens that are learned.
+        """
+        with heard(model) as logits:
+            total = learned_loss(model, part, self.head)
+        uneven = unevenness(logits, model.config.num_experts_per_tok, tokens_of(part))
+        count = int((part.following != IGNORED).sum())
+        return Loss(total + weight * count * uneven, {"unevenness": uneven.item() * count})
 
 
 def sft(spec: TrainSpec, inputs: Mapping[str, Path], tokenizer: Any, report: Reporter) -> Causal:

@@ -141,7 +141,10 @@ def _handler(objects: Objects) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self, body: dict[str, Any] | None, code: int = 200) -> None:
             if body is None:
-                code, body = 404, {"kind": "Status", "apiVersion": "v1", "reason": "NotFound", "code": 404}
+                code, body = (
+                    404,
+                    {"kind": "Status", "apiVersion": "v1", "reason": "NotFound", "code": 404},
+                )
             data = json.dumps(body).encode()
             self.send_response(code)
             self.send_header("Content-Type", "application/json")
@@ -149,7 +152,7 @@ def _handler(objects: Objects) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(data)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name there
             """Requests are not worth a line."""
 
     return Handler

@@ -8,7 +8,9 @@ NAMES = st.from_regex(r"[a-z][a-z0-9]{0,10}(-[a-z0-9]{1,8})?", fullmatch=True)
 WORDS = st.text("abcXYZ019 .,:;'\"{}[]()#&*!|<>%@`\\/-_=~?é漢", max_size=20)
 CIDRS = st.tuples(*[st.integers(0, 255)] * 3).map(lambda n: f"{n[0]}.{n[1]}.{n[2]}.0/24")
 PORTS = st.lists(st.integers(1, 65535), min_size=1, max_size=3, unique=True)
-ADDRESSES = st.fixed_dictionaries({}, optional={"cidrs": st.lists(CIDRS, max_size=3), "ports": PORTS})
+ADDRESSES = st.fixed_dictionaries(
+    {}, optional={"cidrs": st.lists(CIDRS, max_size=3), "ports": PORTS}
+)
 SIZES = st.builds("{}{}".format, st.integers(1, 900), st.sampled_from(["Mi", "Gi"]))
 CPUS = st.builds("{}m".format, st.integers(1, 8000)) | st.integers(1, 64).map(str)
 AMOUNTS = st.fixed_dictionaries({"cpu": CPUS, "memory": SIZES, "ephemeral-storage": SIZES})
@@ -17,7 +19,9 @@ LABELS = st.dictionaries(NAMES.map("example.com/{}".format), NAMES, max_size=3)
 ANNOTATIONS = st.dictionaries(NAMES.map("example.com/{}".format), WORDS, max_size=3)
 URLS = st.builds("{}://{}.example.com".format, st.sampled_from(["http", "https"]), NAMES)
 DIGESTS = st.just("") | st.integers(0, 2**256 - 1).map("sha256:{:064x}".format)
-IMAGES = st.fixed_dictionaries({}, optional={"tag": st.sampled_from(["", "1.2.3"]), "digest": DIGESTS})
+IMAGES = st.fixed_dictionaries(
+    {}, optional={"tag": st.sampled_from(["", "1.2.3"]), "digest": DIGESTS}
+)
 TOLERATIONS = st.lists(
     st.fixed_dictionaries({"key": NAMES, "operator": st.just("Exists")}), max_size=2
 )
@@ -70,7 +74,9 @@ ANY = some(
         engineCuda=IMAGES,
     ),
     app=SECRET,
-    database=some(existingSecret=NAMES, ownerSecret=NAMES, sslMode=st.sampled_from(["prefer", "require"])),
+    database=some(
+        existingSecret=NAMES, ownerSecret=NAMES, sslMode=st.sampled_from(["prefer", "require"])
+    ),
     broker=SECRET,
     storage=some(
         endpointUrl=URLS,
@@ -105,11 +111,16 @@ ANY = some(
     ),
     ingress=some(
         enabled=st.booleans(),
-        className=NAMES, annotations=ANNOTATIONS, tlsSecret=NAMES, trustedProxies=st.lists(CIDRS, max_size=3)
+        className=NAMES,
+        annotations=ANNOTATIONS,
+        tlsSecret=NAMES,
+        trustedProxies=st.lists(CIDRS, max_size=3),
     ),
     network=some(
         policies=st.booleans(),
-        ingressController=some(namespace=NAMES, podLabels=LABELS, cidrs=st.lists(CIDRS, max_size=2)),
+        ingressController=some(
+            namespace=NAMES, podLabels=LABELS, cidrs=st.lists(CIDRS, max_size=2)
+        ),
         monitoring=some(namespace=NAMES),
         dns=some(namespace=NAMES, podLabels=LABELS, cidrs=st.lists(CIDRS, max_size=2)),
         apiServer=ADDRESSES,

@@ -115,7 +115,9 @@ def test_a_digest_wins_over_a_tag_and_the_registry_stands_before():
     digest = f"sha256:{'a' * 64}"
     images = {"registry": "registry.internal:5000/mirror", "platform": {"digest": digest}}
 
-    found = {c["image"] for t in templates(render({"images": images})).values() for c in containers(t)}
+    found = {
+        c["image"] for t in templates(render({"images": images})).values() for c in containers(t)
+    }
 
     assert found == {f"registry.internal:5000/mirror/alloyworks/platform@{digest}"}
 
@@ -135,7 +137,7 @@ def test_autoscaling_takes_the_replicas_over():
 def test_a_drain_takes_one_pod_at_a_time():
     budgets = of_kind(render(), "PodDisruptionBudget")
 
-    assert {found["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"] for found in budgets} == {
-        *("web", "worker", "controller")
-    }
+    assert {
+        found["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"] for found in budgets
+    } == {*("web", "worker", "controller")}
     assert all(found["spec"]["maxUnavailable"] == 1 for found in budgets)

@@ -24,7 +24,9 @@ SECRET = {
     *("ALLOY_BROKER_URL", "ALLOY_S3_ACCESS_KEY", "ALLOY_S3_SECRET_KEY", "ALLOY_EMAIL_URL"),
     "ALLOY_OIDC_CLIENT_SECRET",
 }
-SUSPICIOUS = re.compile(r"pass(word|phrase)|secret|token|private|credential|api_?key", re.IGNORECASE)
+SUSPICIOUS = re.compile(
+    r"pass(word|phrase)|secret|token|private|credential|api_?key", re.IGNORECASE
+)
 ALL_SECRETS = {"mail": {"existingSecret": "mail"}, "oidc": {"existingSecret": "oidc"}}
 
 
@@ -51,7 +53,9 @@ def test_every_setting_that_config_calls_secret_is_one_here():
     from alloyworks.config import Config
 
     fields = Config.model_fields.items()
-    secret = {f"ALLOY_{name.upper()}" for name, field in fields if "SecretStr" in str(field.annotation)}
+    secret = {
+        f"ALLOY_{name.upper()}" for name, field in fields if "SecretStr" in str(field.annotation)
+    }
 
     assert secret <= SECRET
 

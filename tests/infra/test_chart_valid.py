@@ -97,7 +97,9 @@ def test_what_selects_pods_selects_some():
         for found in of_kind(objects, "Deployment", "StatefulSet", "Job")
     ]
 
-    for found in of_kind(objects, "PodDisruptionBudget", "ServiceMonitor", "PodMonitor", "Deployment"):
+    for found in of_kind(
+        objects, "PodDisruptionBudget", "ServiceMonitor", "PodMonitor", "Deployment"
+    ):
         wanted = found["spec"]["selector"]["matchLabels"].items()
         assert any(wanted <= labels for labels in pods), found["metadata"]["name"]
 

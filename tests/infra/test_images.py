@@ -98,7 +98,9 @@ def test_every_package_is_pinned():
 
 
 def test_the_extras_exist():
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
     named = set(re.findall(r'"\.\[(\w+)\]"', DOCKERFILE.read_text()))
 
     assert named == {"platform", "engine"}

@@ -30,7 +30,10 @@ def text():
 
 def declared(kind):
     """Names of blocks: `resource "TYPE" "NAME"` as TYPE.NAME, `variable "NAME"` as NAME."""
-    return {".".join(re.findall(r'"([^"]+)"', head)) for head in re.findall(rf"(?m)^{kind} (.+) {{}}?$", text())}
+    return {
+        ".".join(re.findall(r'"([^"]+)"', head))
+        for head in re.findall(rf"(?m)^{kind} (.+) {{}}?$", text())
+    }
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -42,7 +45,10 @@ def test_every_file_is_hcl(path):
 @pytest.mark.skipif(not shutil.which("terraform"), reason="terraform is not on this machine")
 def test_every_file_is_formatted_as_terraform_does():
     done = subprocess.run(
-        ["terraform", "fmt", "-check", "-diff", str(FOLDER)], capture_output=True, text=True, check=False
+        ["terraform", "fmt", "-check", "-diff", str(FOLDER)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -90,7 +96,9 @@ def test_every_resource_that_is_named_exists():
 def test_no_password_can_enter_the_state():
     assert not re.search(r"(?m)^\s*(password|auth_token|secret_string)\s*=", text())
     assert declared("resource").isdisjoint({"random_password.owner", "random_password.app"})
-    assert {"random_password.owner", "random_password.app", "random_password.broker"} == declared("ephemeral")
+    assert {"random_password.owner", "random_password.app", "random_password.broker"} == declared(
+        "ephemeral"
+    )
 
 
 def test_everything_at_rest_is_encrypted():
@@ -107,7 +115,12 @@ def test_everything_at_rest_is_encrypted():
 def test_nothing_but_load_balancers_and_gateways_is_public():
     assert re.search(r"publicly_accessible\s+= false", text())
     assert text().count("0.0.0.0/0") == 2  # the two default routes, when there is a way out
-    for wall in ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets"):
+    for wall in (
+        "block_public_acls",
+        "block_public_policy",
+        "ignore_public_acls",
+        "restrict_public_buckets",
+    ):
         assert re.search(rf"{wall}\s+= true", text())
 
 
@@ -119,7 +132,9 @@ def test_pods_can_not_take_the_machines_credentials():
 def test_no_policy_of_ours_is_a_wildcard():
     actions = re.findall(r'"((?:s3|kms|sts):[\w*]+)"', text())
 
-    assert [action for action in actions if "*" in action] == ["s3:*"]  # the one that denies plain http
+    assert [action for action in actions if "*" in action] == [
+        "s3:*"
+    ]  # the one that denies plain http
     assert re.search(r'sid\s+= "TlsAlone"\s+effect\s+= "Deny"', text())
 
 
@@ -128,7 +143,9 @@ def test_the_charts_profile_has_the_addresses_of_the_default_network():
     network = ipaddress.ip_network(vpc)
     subnets = {
         name: list(network.subnets(int(bits)))[int(index)]
-        for name, bits, index in re.findall(r"(\w+)_cidr\s+= cidrsubnet\(var.vpc_cidr, (\d+), (\d+)\)", text())
+        for name, bits, index in re.findall(
+            r"(\w+)_cidr\s+= cidrsubnet\(var.vpc_cidr, (\d+), (\d+)\)", text()
+        )
     }
     values = profile("values-aws")
 

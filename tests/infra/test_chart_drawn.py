@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.infra.chart import WITH_TOKEN, environment, of_kind, render, templates
 from tests.infra.drawn_values import VALUES
-from tests.infra.policy import violations
 from tests.infra.test_chart_valid import assert_valid
+from tests.policy import violations
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)

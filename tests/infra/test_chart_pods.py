@@ -12,7 +12,7 @@ from tests.infra.chart import (
     render,
     templates,
 )
-from tests.infra.policy import violations
+from tests.policy import violations
 
 
 @pytest.fixture(params=PROFILES)

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.infra.chart import NAMESPACE, PROFILES, WITH_TOKEN, of_kind, profile, render, templates
+from tests.kube.cluster.server import RIGHTS
 
 
 @pytest.fixture(params=PROFILES)
@@ -43,8 +44,20 @@ def test_nobody_enters_a_pod_and_nobody_makes_one_past_its_job(objects):
     resources = {word for _, rule in rules(objects) for word in rule["resources"]}
     pods = [rule["verbs"] for _, rule in rules(objects) if "pods" in rule["resources"]]
 
-    assert resources == {"jobs", "pods", "pods/log", "secrets", "services", "leases"}
+    assert resources == {"jobs", "pods", "pods/log", "secrets", "services", "events", "leases"}
     assert all(set(verbs) <= {"list", "watch"} for verbs in pods)
+
+
+def test_they_are_those_that_our_code_was_tested_with(objects):
+    """The stand-in for a cluster refuses everything else (tests/kube)."""
+    given = {
+        (verb, resource)
+        for _, rule in rules(objects)
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+    assert given == RIGHTS
 
 
 def test_nobody_gives_rights_or_acts_as_others(objects):

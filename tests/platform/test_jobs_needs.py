@@ -74,6 +74,24 @@ def test_an_evaluation_has_room_for_its_models(world: World, gpus: None) -> None
     assert needs.scratch > 30 * GIB
 
 
+def test_upcycling_is_done_by_cores_and_has_room_for_what_it_makes(
+    world: World, gpus: None
+) -> None:
+    with world.scope():
+        needs = needs_of(job(world, "moe"))
+
+    assert needs.gpus == 0
+    assert needs.scratch > 60 * GIB
+
+
+def test_a_search_keeps_its_models_in_memory(world: World, gpus: None) -> None:
+    with world.scope():
+        needs = needs_of(job(world, "evolve"))
+
+    assert needs.gpus == 1
+    assert needs.memory > 60 * GIB
+
+
 def test_processes_without_a_gpu_have_a_core_each(world: World) -> None:
     with world.scope():
         found = world.job("train")

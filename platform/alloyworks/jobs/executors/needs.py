@@ -6,8 +6,10 @@ On the safe side, as a runner that reaches a limit is ended; never below the ope
 from dataclasses import replace
 
 from alloyengine.spec.evaluate import EvaluateSpec
+from alloyengine.spec.evolve import EvolveSpec
 from alloyengine.spec.job import job_spec
 from alloyengine.spec.merge import MergeSpec
+from alloyengine.spec.moe import MoeSpec
 from alloyengine.spec.protocol import Failure
 from alloyengine.spec.train import TrainSpec
 from alloykube.facts import Needs
@@ -63,11 +65,13 @@ def refuse_spread(job: Job) -> None:
 
 
 def _placed(least: Needs, spec: JobSpec) -> Needs:
-    """With GPUs, where there is an image for them and the job can use them; merging is done by cores."""
+    """With GPUs, where there is an image for them and the job can use them; merging and upcycling are done
+    by cores.
+    """
     gpus, nodes = 1, 1
     if isinstance(spec, TrainSpec):
         gpus, nodes = spec.resources.gpus, spec.resources.nodes
-    if isinstance(spec, MergeSpec) or not config.kube_image_cuda:
+    if isinstance(spec, MergeSpec | MoeSpec) or not config.kube_image_cuda:
         return replace(least, nodes=nodes, cpus=max(least.cpus, gpus))  # a core for each process
     return replace(least, nodes=nodes, gpus=gpus)
 
@@ -78,8 +82,12 @@ def _sizes(spec: JobSpec, models: list[ModelVersion], on_gpus: bool) -> tuple[in
     weights, largest = sum(sizes), max(sizes, default=0)
     if isinstance(spec, MergeSpec):  # it streams: nothing of the models' size is kept
         return 4 * GIB, GIB
+    if isinstance(spec, MoeSpec):  # prompts pass through one layer's weights at a time
+        return 4 * GIB + largest, GIB + 3 * weights
     if isinstance(spec, EvaluateSpec):
         return 4 * GIB + 2 * largest, GIB + weights
+    if isinstance(spec, EvolveSpec):  # its models stay in memory, beside the one that answers
+        return 4 * GIB + 2 * largest + weights, GIB + weights + 2 * largest
     parameters = max((int(model.facts.get("parameters") or 0) for model in models), default=0)
     held = 2 * largest if on_gpus else TRAINED * parameters
     return 4 * GIB + held, GIB + 2 * weights + CHECKPOINTS * SAVED * parameters

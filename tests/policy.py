@@ -1,4 +1,5 @@
-"""What a pod may not be: the Pod Security Standard "restricted", and what CIS asks of workloads.
+"""What a pod may not be, of the chart or of a job: the Pod Security Standard "restricted", and what CIS asks
+of workloads.
 
 Every control of the standard's documentation; of the CIS benchmark for Kubernetes what is the
 chart's to decide (5.1.5, 5.1.6, 5.2, 5.7.2, 5.7.3). Beyond both: a read-only root, and requests
@@ -18,9 +19,11 @@ PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 AMOUNTS = {"cpu", "memory", "ephemeral-storage"}
 
 
-def violations(pod: Spec, tokens: bool = False) -> list[str]:
-    """Of a pod's spec; `tokens`: it may have one of the cluster's API."""
-    found = [*_host(pod), *_identity(pod, tokens), *_volumes(pod)]
+def violations(pod: Spec, tokens: bool = False, own_account: bool = True) -> list[str]:
+    """Of a pod's spec; `tokens`: it may have one of the cluster's API; `own_account`: it has one, and
+    not that of all in the namespace.
+    """
+    found = [*_host(pod), *_identity(pod, tokens, own_account), *_volumes(pod)]
     for kind in ("initContainers", "containers", "ephemeralContainers"):
         for container in pod.get(kind, []):
             name = container["name"]
@@ -39,8 +42,8 @@ def _host(pod: Spec) -> Iterator[str]:
         yield "hostUsers"
 
 
-def _identity(pod: Spec, tokens: bool) -> Iterator[str]:
-    if pod.get("serviceAccountName", "default") == "default":
+def _identity(pod: Spec, tokens: bool, own_account: bool) -> Iterator[str]:
+    if own_account and pod.get("serviceAccountName", "default") == "default":
         yield "serviceAccountName: the namespace's default"
     if pod.get("automountServiceAccountToken", True) and not tokens:
         yield "automountServiceAccountToken"

@@ -4,7 +4,7 @@ from copy import deepcopy
 
 import pytest
 
-from tests.infra.policy import violations
+from tests.policy import violations
 
 GOOD = {
     "serviceAccountName": "web",

@@ -23,6 +23,8 @@ KINDS = {
     "services": ("CoreV1Api", "service"),
     "events": ("CoreV1Api", "event"),
     "leases": ("CoordinationV1Api", "lease"),
+    "deployments": ("AppsV1Api", "deployment"),
+    "autoscalers": ("AutoscalingV2Api", "horizontal_pod_autoscaler"),
 }
 CONNECT, ANSWER = 5.0, 20.0  # seconds
 SILENCE = 90.0  # seconds without a word on a watch; bookmarks come every minute

@@ -43,8 +43,8 @@ def _spec(task: Task, cluster: Cluster) -> Manifest:
         },
         "containers": [_container(task, cluster)],
         "volumes": _volumes(task, cluster),
-        "nodeSelector": _selector(task.needs, cluster),
-        "tolerations": _tolerations(task.needs, cluster),
+        "nodeSelector": selector(task.needs.gpus, cluster),
+        "tolerations": tolerations(task.needs.gpus, cluster),
         "imagePullSecrets": [{"name": cluster.pull_secret}] if cluster.pull_secret else [],
         "priorityClassName": cluster.priority_class,
         "runtimeClassName": cluster.runtime_class,
@@ -55,13 +55,13 @@ def _spec(task: Task, cluster: Cluster) -> Manifest:
 
 
 def _container(task: Task, cluster: Cluster) -> Manifest:
-    amounts = _amounts(task.needs, cluster)
+    asked = _amounts(task.needs, cluster)
     return {
         "name": CONTAINER,
         "image": cluster.image_cuda if task.needs.gpus else cluster.image_cpu,
         "command": _COMMAND,
         "env": _environment(task),
-        "resources": {"requests": amounts, "limits": amounts},
+        "resources": {"requests": asked, "limits": asked},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -103,16 +103,14 @@ def _rendezvous(task: Task) -> list[Manifest]:
 
 
 def _amounts(needs: Needs, cluster: Cluster) -> dict[str, str]:
-    """Requested and allowed alike: such pods are the last to be evicted."""
     on_disk = _LOGS if cluster.scratch_class else needs.scratch
-    amounts = {
-        "cpu": f"{needs.cpus:g}",
-        "memory": _mib(needs.memory),
-        "ephemeral-storage": _mib(on_disk),
-    }
-    if needs.gpus:
-        amounts[cluster.gpu_resource] = str(needs.gpus)
-    return amounts
+    return amounts(needs.cpus, needs.memory, on_disk, needs.gpus, cluster)
+
+
+def amounts(cpus: float, memory: int, disk: int, gpus: int, cluster: Cluster) -> dict[str, str]:
+    """Requested and allowed alike: such pods are the last to be evicted. Sizes in bytes."""
+    found = {"cpu": f"{cpus:g}", "memory": _mib(memory), "ephemeral-storage": _mib(disk)}
+    return found | ({cluster.gpu_resource: str(gpus)} if gpus else {})
 
 
 def _volumes(task: Task, cluster: Cluster) -> list[Manifest]:
@@ -136,18 +134,19 @@ def _scratch(needs: Needs, cluster: Cluster) -> Manifest:
     return {"ephemeral": {"volumeClaimTemplate": {"spec": claim}}}
 
 
-def _selector(needs: Needs, cluster: Cluster) -> dict[str, str]:
+def selector(gpus: int, cluster: Cluster) -> dict[str, str]:
+    """Which machines."""
     found = dict(cluster.node_selector)
-    if needs.gpus and cluster.gpu_type:
+    if gpus and cluster.gpu_type:
         found[cluster.gpu_type_label] = cluster.gpu_type
     if cluster.capacity != "any":
         found[cluster.capacity_label] = cluster.capacity
     return found
 
 
-def _tolerations(needs: Needs, cluster: Cluster) -> list[Manifest]:
+def tolerations(gpus: int, cluster: Cluster) -> list[Manifest]:
     found = [dict(toleration) for toleration in cluster.tolerations]
-    if needs.gpus:  # machines with GPUs are commonly kept free of everything else
+    if gpus:  # machines with GPUs are commonly kept free of everything else
         found.append({"key": cluster.gpu_resource, "operator": "Exists", "effect": "NoSchedule"})
     if cluster.capacity == "spot":
         spot = {"key": cluster.capacity_label, "operator": "Equal", "value": "spot"}

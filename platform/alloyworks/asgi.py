@@ -10,6 +10,7 @@ django = get_asgi_application()
 from alloyworks.api.bodies import BoundedBodies  # needs the settings
 from alloyworks.jobs import pulse
 from alloyworks.overload import Overload
+from alloyworks.serving.gateway import Gateway
 
 pulse.keep_beating(pulse.WEB)
-application = Overload(BoundedBodies(django))
+application = Overload(Gateway(BoundedBodies(django)))

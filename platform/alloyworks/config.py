@@ -45,6 +45,10 @@ class Config(BaseSettings):
     runner_url: str | None = Field(None, description="Platform's address for runners; public_url")
     executor: Literal["local", "kubernetes"] = "local"
     local_slots: int = Field(1, ge=1, le=64, description="Attempts at once on this machine")
+    local_endpoints: int = Field(1, ge=1, le=64, description="Models served at once, likewise")
+    endpoint_wake_seconds: int = Field(
+        120, ge=1, le=3600, description="So long a request waits for a model that wakes up"
+    )
     engine_memory_gb: float | None = Field(
         None, gt=0, description="A job's own memory on this machine"
     )
@@ -97,6 +101,9 @@ class Config(BaseSettings):
     kube_scratch_gb: float = Field(20, gt=0)
     kube_shared_memory_gb: float = Field(2, gt=0, description="/dev/shm")  # noqa: S108  # in the pod
     kube_scratch_class: str = Field("", description="StorageClass; empty: the machine's own disk")
+    kube_image_serve_cuda: str = Field("", description="With vLLM; empty: served by cores")
+    kube_endpoints: int = Field(20, ge=1, description="Models served at once")
+    kube_endpoint_replicas: int = Field(1, ge=1, description="Of one, at most")
     kube_wait_hours: float = Field(
         24, gt=0, description="An attempt may wait so long for a machine"
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from alloyengine import heap
 from alloyengine.checkpoint import Checkpoint
 from alloyengine.errors import InputError, Stopped
 from alloyengine.report import Reporter
@@ -49,6 +50,8 @@ def scan(
     `known`: an earlier scan of the same weights.
     """
     values = values_on(device)
+    if values is on_cpu:
+        heap.give_back()
     with Checkpoint.open(path) as model:
         modules = modules_of((name, model.info(name)) for name in model.names)
         if not modules:

@@ -18,26 +18,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from bench.faults.plays import Accepted, merge_of, merges
 from bench.faults.stage import Stage, stage
 from bench.load_sender import Sent, send
 from bench.machine import where
+from bench.many_jobs import fill
 
 Figures = dict[str, Any]
 JOBS = 1_000_000
 SECONDS = 60.0
 SETTINGS = {"ALLOY_LOCAL_SLOTS": "1", "ALLOY_API_RATE": "0", "ALLOY_LIMIT_OPEN_JOBS": "1000000"}
 STARTS = 10
-
-FILL = """
-    INSERT INTO jobs_job (id, organisation_id, created_at, name, kind, spec, state, attempt_number,
-                          attempts_before, attempt_limit, progress, reports, files)
-    SELECT gen_random_uuid(), %s, now() - n * interval '1 second', 'job ' || n, 'merge', '{}',
-           'succeeded', 1, 0, 3, '{}', '{}', '[]'
-    FROM generate_series(1, %s) n
-"""
 
 
 def run(quick: bool = False, only: Sequence[str] = ()) -> Iterator[tuple[str, Figures]]:
@@ -47,7 +38,8 @@ def run(quick: bool = False, only: Sequence[str] = ()) -> Iterator[tuple[str, Fi
         tempfile.TemporaryDirectory(prefix="alloy-load-") as folder,
         stage(Path(folder), SETTINGS, tenants=1) as here,
     ):
-        _fill(here, 1000 if quick else JOBS)
+        url = here.environment["ALLOY_DATABASE_OWNER_URL"]
+        fill(url, here.tenants[0].organisation, 1000 if quick else JOBS)
         rows = {
             "start": lambda: _starts(here),
             "GET /jobs/{id}, 300 a second": lambda: _reads(here, 300, seconds),
@@ -120,16 +112,6 @@ def _told(sent: list[Sent], right: int, rate: int, most: float) -> Figures:
         "errors %": round(100 * share, 2),
         "met": p99 <= most and share < 0.001 and answered / lasted >= 0.99 * rate,
     }
-
-
-def _fill(here: Stage, jobs: int) -> None:
-    url = here.environment["ALLOY_DATABASE_OWNER_URL"]
-    with psycopg.connect(url) as connection:
-        organisation = here.tenants[0].organisation
-        connection.execute("SELECT set_config('alloy.organisation', %s, true)", [organisation])
-        connection.execute(FILL, [organisation, jobs])
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE jobs_job")
 
 
 def _at(told: str) -> float:

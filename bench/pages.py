@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 
 from alloyworks.cli.demo.client import Client
 from alloyworks.embedded import stack
+from bench.many_jobs import fill
 
 JOBS = 100_000
 REQUESTS = 30
@@ -32,14 +32,6 @@ PAGES = (
 )
 LISTS = ("/jobs", "/jobs?limit=200", "/jobs?state=succeeded", "/models", "/datasets")
 
-FILL = """
-    INSERT INTO jobs_job (id, organisation_id, created_at, name, kind, spec, state, attempt_number,
-                          attempt_limit, progress, reports, files)
-    SELECT gen_random_uuid(), %s, now() - n * interval '1 second', 'job ' || n, 'train', '{}',
-           'succeeded', 1, 3, '{}', '{}', '[]'
-    FROM generate_series(1, %s) n
-"""
-
 
 def run() -> dict[str, dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
@@ -53,19 +45,11 @@ def run() -> dict[str, dict[str, Any]]:
 def _measure(running: stack.Running) -> dict[str, dict[str, Any]]:
     client = Client(running.url)
     client.sign_up("Bench", "bench@example.com", PASSWORD)
-    _fill(running.env["ALLOY_DATABASE_OWNER_URL"], client.http.get("/organisation").json()["id"])
+    organisation = client.http.get("/organisation").json()["id"]
+    fill(running.env["ALLOY_DATABASE_OWNER_URL"], organisation, JOBS)
     browser = _signed_in(running.url)
     figures = {f"page {path}": _time(browser, path) for path in PAGES}
     return figures | {f"GET /api/v1{path}": _time(client.http, path) for path in LISTS}
-
-
-def _fill(owner_url: str, organisation: str) -> None:
-    """As the owner, in the organisation's scope: policies hold for the owner too."""
-    with psycopg.connect(owner_url) as connection:
-        connection.execute("SELECT set_config('alloy.organisation', %s, true)", [organisation])
-        connection.execute(FILL, [organisation, JOBS])
-    with psycopg.connect(owner_url, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE jobs_job")
 
 
 def _signed_in(url: str) -> httpx.Client:

@@ -54,7 +54,6 @@ def test_the_second_time_no_model_is_loaded(inputs, loads, tmp_path: Path):
     "changes",
     [
         {"test_sets": [{"dataset": "d", "max_new_tokens": 4}]},
-        {"test_sets": [{"dataset": "d", "max_new_tokens": 3, "metric": "contains"}]},
         {"test_sets": [{"dataset": "d", "max_new_tokens": 3, "limit": 1}]},
     ],
 )
@@ -62,6 +61,12 @@ def test_another_question_is_asked(inputs, loads, changes, tmp_path: Path):
     evaluate(inputs, tmp_path)
     evaluate(inputs, tmp_path, **changes)
     assert len(loads) == 2
+
+
+def test_another_metric_looks_at_the_same_answers(inputs, loads, tmp_path: Path):
+    evaluate(inputs, tmp_path)
+    [score] = evaluate(inputs, tmp_path, test_sets=[SETS[0] | {"metric": "contains"}]).scores
+    assert score.metric == "contains" and len(loads) == 1
 
 
 def test_other_rows_are_asked(inputs, loads, tmp_path: Path):

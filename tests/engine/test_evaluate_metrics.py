@@ -29,6 +29,7 @@ def test_every_metric_is_declared_once_and_can_be_computed():
     assert set(METRICS) == set(get_args(Metric))
     others = {"multiple_choice", "multiple_choice_norm", "win_rate", "perplexity"}
     assert set(ANSWERED) == set(METRICS) - others
+    assert {*ANSWERED, "win_rate"} == {name for name, about in METRICS.items() if about.answers}
 
 
 @pytest.mark.parametrize(

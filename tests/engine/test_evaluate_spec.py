@@ -93,3 +93,45 @@ def test_a_win_rate_needs_a_judge_and_something_to_win_against():
 
 def test_no_spec_says_where_a_judge_is():
     assert fault(judge={"model": "j", "url": "https://example.org"})["type"] == "extra_forbidden"
+
+
+MIXTURE = {"name": "moa", "layers": [["m", "n"], ["o"]], "aggregator": "p"}
+
+
+def test_the_models_of_a_mixture_are_inputs_and_it_is_told_of_by_its_name():
+    spec = EvaluateSpec.model_validate(OLD | {"mixtures": [MIXTURE]})
+    assert [(ref.loc, ref.reference) for ref in spec.inputs()[2:]] == [
+        (("mixtures", 0, "layers", 0, 0), "m"),
+        (("mixtures", 0, "layers", 0, 1), "n"),
+        (("mixtures", 0, "layers", 1, 0), "o"),
+        (("mixtures", 0, "aggregator"), "p"),
+    ]
+    assert spec.subjects == ["m", "moa"]
+
+
+@pytest.mark.parametrize("name", ["m", "n", "p"])
+def test_a_mixture_is_told_from_all_models(name: str):
+    """Its scores must not pass for those of a model."""
+    found = fault(mixtures=[MIXTURE | {"name": name}])
+    assert found["ctx"]["field"] == "mixtures.0.name" and repr(name) in found["msg"]
+
+
+def test_two_mixtures_have_two_names():
+    assert fault(mixtures=[MIXTURE, MIXTURE])["ctx"]["field"] == "mixtures.1.name"
+
+
+def test_a_mixture_is_asked_something():
+    sets = [{"dataset": "d", "metric": "perplexity"}]
+    assert fault(mixtures=[MIXTURE], test_sets=sets)["ctx"]["field"] == "mixtures"
+
+
+@pytest.mark.parametrize("layers", [[], [[]], [["m"]] * 5, [["m"] * 9]])
+def test_layers_have_models_and_an_end(layers: Any):
+    assert fault(mixtures=[MIXTURE | {"layers": layers}])["loc"][:3] == ("mixtures", 0, "layers")
+
+
+def test_a_mixture_may_win_against_the_only_model():
+    judged = [{"dataset": "d", "metric": "win_rate"}]
+    EvaluateSpec.model_validate(
+        OLD | {"test_sets": judged, "judge": {"model": "j"}, "mixtures": [MIXTURE]}
+    )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from alloyengine.spectrum.doubt import doubt
+from alloyengine.spectrum.matrix import Matrix
 from alloyengine.spectrum.score import EDGES, SCORES, Method
 from alloyengine.spectrum.singular import on_cpu
 
@@ -28,7 +29,7 @@ def matrix(rows: int, columns: int, kind: str) -> np.ndarray:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_scores_are_nearer_than_the_doubt(shape: tuple[int, int], kind: str, method: Method):
     weight = matrix(*shape, kind)
-    rough, exact = on_cpu(weight, False), on_cpu(weight, True)
+    rough, exact = on_cpu(Matrix(weight), False), on_cpu(Matrix(weight), True)
     edge = EDGES[method](rough, *shape)
     told, right = (SCORES[method](values, *shape) for values in (rough, exact))
     assert abs(told - right) <= doubt(rough, edge) * max(told, right)

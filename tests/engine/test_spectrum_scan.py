@@ -7,6 +7,7 @@ from alloyengine.checkpoint import write
 from alloyengine.errors import InputError, Stopped
 from alloyengine.report import Silent
 from alloyengine.spectrum.cache import scan_once
+from alloyengine.spectrum.matrix import Matrix
 from alloyengine.spectrum.scan import PHASE, scan
 from alloyengine.spectrum.score import spectrum
 from alloyengine.spectrum.singular import on_cpu
@@ -37,7 +38,7 @@ def test_every_matrix_in_the_layers_is_scored(llama: Path):
     tensors = {n: t for n, t in tiny_tensors(seed=1).items() if t.ndim == 2 and ".layers." in n}
     assert found.keys() == tensors.keys() and len(found) == 14
     for name, tensor in tensors.items():
-        values = on_cpu(tensor.float().numpy(), True)
+        values = on_cpu(Matrix(tensor.float().numpy()), True)
         assert found[name] == pytest.approx(spectrum(values, *tensor.shape), rel=1e-4)
 
 
@@ -65,7 +66,7 @@ def test_each_expert_of_a_stack_is_scored_and_the_mean_counts(llama: Path, tmp_p
     stacks = {f"model.layers.{n}.mlp.experts.up_proj": torch.randn(3, 8, 12) for n in range(2)}
     found = {i.module.tensor: i for i in scan(remade(llama, tmp_path, **stacks), Silent()).scored}
     for name, stack in stacks.items():
-        alone = [spectrum(on_cpu(expert.numpy(), True), 8, 12) for expert in stack]
+        alone = [spectrum(on_cpu(Matrix(expert.numpy()), True), 8, 12) for expert in stack]
         assert found[name].experts == pytest.approx(alone, rel=1e-4)
         assert found[name].snr == pytest.approx(sum(alone) / 3, rel=1e-4)
 

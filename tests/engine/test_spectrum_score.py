@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from alloyengine.spectrum.matrix import Matrix
 from alloyengine.spectrum.score import SCORES, median_of_noise
 from alloyengine.spectrum.singular import on_cpu
 
@@ -25,7 +26,7 @@ def weight(rows: int, columns: int, rank: int, seed: int, strength: float = 0.01
 
 
 def snr(matrix: np.ndarray, method: str = "spectrum", exactly: bool = True) -> float:
-    return SCORES[method](on_cpu(matrix, exactly), *matrix.shape)
+    return SCORES[method](on_cpu(Matrix(matrix), exactly), *matrix.shape)
 
 
 @pytest.mark.parametrize("shape", [(576, 576), (192, 576), (1536, 576), (576, 1536), (40, 3)])
@@ -84,5 +85,5 @@ def test_the_median_of_noise_is_the_known_one():
 def test_singular_values_come_in_descending_order_from_either_gram_matrix():
     wide = weight(5, 9, 2, seed=3)
     expected = np.linalg.svd(wide, compute_uv=False)
-    np.testing.assert_allclose(on_cpu(wide, True), expected, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(on_cpu(wide.T, True), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(on_cpu(Matrix(wide), True), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(on_cpu(Matrix(wide.T), True), expected, rtol=1e-4, atol=1e-6)

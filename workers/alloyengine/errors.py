@@ -17,6 +17,10 @@ class EngineError(Exception):
         super().__init__(f"{message} {remedy}".strip())
         self.code, self.message, self.remedy = code, message, remedy
 
+    def __reduce__(self) -> tuple[type["EngineError"], tuple[str, str, str]]:
+        """Passes from one process to another."""
+        return type(self), (self.code, self.message, self.remedy)
+
 
 class InputError(EngineError):
     """What the user gave can't be used; the same input will fail again."""

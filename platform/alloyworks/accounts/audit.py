@@ -39,6 +39,7 @@ Deed = Literal[
     "job.answers_delete",
     "endpoint.create",
     "endpoint.change",
+    "endpoint.wake",
     "endpoint.sleep",
     "endpoint.delete",
     "webhook.create",

@@ -56,12 +56,18 @@ def downloads(principal: Principal, job_id: UUID) -> list[Download]:
     return manifest.downloads(_prefix(job), job.files, job.name)
 
 
+def subjects(job: Job) -> list[str]:
+    """Who was asked, in the order of their numbers: models, then mixtures of agents by their names."""
+    mixtures = [mixture["name"] for mixture in job.spec.get("mixtures", ())]
+    return [*job.spec.get("models", ()), *mixtures]
+
+
 def files_of(job: Job, kind: str, place: int) -> dict[int, str]:
     """The files of a test set (`examples`) or task (`tasks`), by the number of the model; all are
     counted from 0, as in the spec.
     """
     there = {entry["path"] for entry in job.files}
-    names = {n: f"{kind}-{n}-{place}.jsonl" for n in range(len(job.spec.get("models", ())))}
+    names = {n: f"{kind}-{n}-{place}.jsonl" for n in range(len(subjects(job)))}
     return {number: name for number, name in names.items() if name in there}
 
 

@@ -130,8 +130,8 @@ def _evaluate_faults(spec: EvaluateSpec, inputs: Sequence[Resolved]) -> Iterator
     seen = set[tuple[UUID | None, str]]()
     for item in inputs:
         metric = ""
-        if item.ref.loc[0] == "tasks":
-            continue  # any number of tasks may read the same documents
+        if item.ref.loc[0] in ("tasks", "mixtures"):
+            continue  # several may read the same documents, or be made of the same models
         if item.dataset is not None:
             metric = spec.test_sets[int(item.ref.loc[1])].metric
             yield from _unasked(metric, item.dataset, item.ref.loc)

@@ -52,7 +52,9 @@ def _register(job: Job, attempt: Attempt, result: JobResult, files: list[FileFac
     if isinstance(result, EvaluateResult):
         job.files = entries
         job.save(update_fields=["files"])
-        return evaluations.record(job, result.scores, models, datasets, result.tasks)
+        # Agents of a mixture are inputs, too, but were not scored alone.
+        asked = {name: models[name] for name in job.spec["models"] if name in models}
+        return evaluations.record(job, result.scores, asked, datasets, result.tasks)
     facts = result.facts.model_dump(mode="json")
     made = versions.register(job, job.kind, prefix_of(attempt), entries, facts, models.values())
     if isinstance(result, EvolveResult):

@@ -101,6 +101,7 @@ def wake(principal: Principal, endpoint_id: UUID) -> Endpoint:
     endpoint = get(principal, endpoint_id)
     if endpoint.mixture is None:
         lifecycle.wake(endpoint.id)
+        audit.note(principal, "endpoint.wake", endpoint.id, endpoint.name)
     return get(principal, endpoint_id)
 
 

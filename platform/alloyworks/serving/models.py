@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils import timezone
 
-from alloyworks.accounts.models import TenantModel, User
+from alloyworks.accounts.models import Organisation, TenantModel, User
 from alloyworks.catalog.models import ModelVersion
 
 
@@ -21,7 +21,11 @@ class Endpoint(TenantModel):
     mixture has no server and is always ready.
     """
 
-    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True)
+    # Webhooks have endpoints, too: theirs have the usual names the other way round.
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.CASCADE, related_name="model_endpoints"
+    )
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     name = models.CharField(max_length=63)
     model_version = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, null=True, related_name="endpoints"

@@ -43,7 +43,7 @@ def context_of(
     asked = {(kind, place): found for kind, place, *found in _asked(job, heads)}.get(which)
     if not files or asked is None:
         raise NotFound(answers.GONE)
-    models = [heads.get(name, Head(name)) for name in job.spec["models"]]
+    models = [heads.get(name, Head(name)) for name in answers.subjects(job)]
     chosen = chosen if chosen in FILTERS else ""
     leaf = answers.leaf(principal, job, list(files.values()), _place(at), _wanted(chosen))
     head, metric = asked

@@ -85,6 +85,7 @@ def context_of(principal: Principal, job: Job) -> dict[str, Any]:
         "meets": _meets(job),
         "model": _model(job),
         "scores": job_scores.table(job, heads := {each.reference: each.head for each in inputs}),
+        "costs": job_scores.taken(job, heads),
         "regressions": job_scores.regressions(job, heads),
         "balance": balance.drawn(job, heads) if job.kind == "moe" else None,
         "candidates": candidates.drawn(job, heads) if job.kind == "evolve" else None,

@@ -8,7 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from alloyengine.spec.result import RESULT, START, Compared, EvaluateResult, EvolveResult
+from alloyworks.jobs import answers
 from alloyworks.jobs.models import Job
+from alloyworks.web import costs
 from alloyworks.web.scores import Figure, Head, Table, Verdict, table_of
 
 Heads = Mapping[str, Head]
@@ -21,13 +23,23 @@ def table(job: Job, heads: Heads) -> Table | None:
     result = _result(job)
     if result is None:
         return None
-    names: list[str] = job.spec["models"]
-    models = {name: heads.get(name, Head(name)) for name in names}
+    names = answers.subjects(job)
+    models = _subjects(job, heads)
     sets = [test["dataset"] for test in job.spec.get("test_sets", ())]
     asked = {name: heads.get(name, Head(name)) for name in sets}
     asked |= {f"task:{score.task}": Head(score.task) for score in result.tasks}
     reference = names[0] if len(names) > 1 else None
     return table_of(_figures(result), models, asked, reference, _verdicts(result))
+
+
+def taken(job: Job, heads: Heads) -> list[costs.Line]:
+    """What an example of an evaluation took, model by model."""
+    result = _result(job)
+    return costs.lines(result.scores, _subjects(job, heads)) if result else []
+
+
+def _subjects(job: Job, heads: Heads) -> dict[str, Head]:
+    return {name: heads.get(name, Head(name)) for name in answers.subjects(job)}
 
 
 def _of_evolution(job: Job, heads: Heads) -> Table | None:

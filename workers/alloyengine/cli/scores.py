@@ -12,6 +12,7 @@ _STYLES = {"better": "green", "worse": "bold red"}
 def drawn(result: EvaluateResult) -> Iterator[Table]:
     if result.scores:
         yield _of_sets(result.scores)
+        yield _of_costs(result.scores)
     if result.tasks:
         yield _of_tasks(result.tasks)
     if result.comparisons:
@@ -23,6 +24,23 @@ def _of_sets(scores: list[Score]) -> Table:
     for score in scores:
         value, error, examples = _figures(score)
         table.add_row(score.model, score.dataset, score.metric, value, error, examples)
+    return table
+
+
+def _of_costs(scores: list[Score]) -> Table:
+    """For each example, on average; `-` is not known."""
+    table = Table("model", "dataset", "seconds", "tokens read", "tokens written", "weights")
+    table.title = "what an example took"
+    for score in scores:
+        if score.cost is None:
+            continue
+        tokens = [
+            "-" if count is None else f"{count / score.examples:.1f}"
+            for count in (score.cost.read, score.cost.written)
+        ]
+        seconds = f"{score.cost.seconds / score.examples:.3f}"
+        weights = f"{score.cost.memory / 1e9:.2f} GB"
+        table.add_row(score.model, score.dataset, seconds, *tokens, weights)
     return table
 
 

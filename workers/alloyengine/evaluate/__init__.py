@@ -1,6 +1,7 @@
-"""Evaluation: models × test sets and tasks, and what differs between them.
+"""Evaluation: models and mixtures × test sets and tasks, and what differs between them.
 
-run.py            the whole of it; subject.py: one model; score.py: one model on one test set
+run.py            the whole of it; subject.py: one model; agents.py: a mixture of them
+score.py          one model on one test set, as searches do it, too
 examples.py       rows of a test set, and the questions in them
 answering.py      metrics that look at an answer (metrics/), answered greedily (answers.py)
 choosing.py       multiple choice, by likelihood.py: a batch of it is reading.py

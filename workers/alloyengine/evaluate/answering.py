@@ -1,5 +1,7 @@
 """A test set's questions, answered and graded."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from alloyengine.evaluate.answers import Answerer
@@ -8,41 +10,66 @@ from alloyengine.evaluate.metrics import ANSWERED
 from alloyengine.evaluate.models import Loaded
 from alloyengine.evaluate.scores import Figure, mean
 from alloyengine.spec.evaluate import TestSet
+from alloyengine.train.data import Messages
 from alloyengine.train.encode import render
 
 Results = list[dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class Said:
+    """An answer, and the tokens it took: read, and written."""
+
+    text: str
+    read: int
+    written: int
+
+
 def answered(
     loaded: Loaded, rows: list[Row], test: TestSet, batch_size: int, advance: Advance
 ) -> tuple[Figure, Results]:
-    """By one of the metrics that look at an answer; `correct` are answers graded 1."""
-    grade = ANSWERED[test.metric](test)
+    """By one of the metrics that look at an answer."""
     questions = [question(row, test.metric) for row in rows]
-    answers = ask(loaded, questions, test.max_new_tokens, batch_size, advance)
-    grades = [grade(said, q.expected) for said, q in zip(answers, questions, strict=True)]
-    results = [
-        {
-            "prompt": q.messages,
-            "expected": q.expected,
-            "answer": said,
-            "correct": value == 1,
-            "score": value,
-        }
-        for q, said, value in zip(questions, answers, grades, strict=True)
-    ]
-    return mean(grades), results
+    asked = [q.messages for q in questions]
+    said = ask(loaded, asked, test.max_new_tokens, batch_size, advance)
+    return graded(test, told(questions, said))
 
 
 def ask(
-    loaded: Loaded, questions: list[Question], longest: int, batch_size: int, advance: Advance
-) -> list[str]:
+    loaded: Loaded, asked: Sequence[Messages], longest: int, batch_size: int, advance: Advance
+) -> list[Said]:
     """The model answers greedily, after its chat template's generation prompt."""
-    texts = [render(q.messages, loaded.tokenizer, answer_next=True) for q in questions]
+    texts = [render(messages, loaded.tokenizer, answer_next=True) for messages in asked]
     prompts = loaded.tokenizer(texts, add_special_tokens=False)["input_ids"]
-    answers = [""] * len(prompts)
+    answers: dict[int, Said] = {}
     for batch in Answerer(loaded, prompts, longest).batches(batch_size):
         for index, tokens in batch:
-            answers[index] = loaded.tokenizer.decode(tokens, skip_special_tokens=True)
+            text = loaded.tokenizer.decode(tokens, skip_special_tokens=True)
+            answers[index] = Said(text, len(prompts[index]), len(tokens))
         advance(len(batch))
-    return answers
+    return [answers[index] for index in range(len(prompts))]
+
+
+def told(questions: Iterable[Question], said: Iterable[Said]) -> Results:
+    """Of each question, what was answered."""
+    return [
+        {
+            "prompt": q.messages,
+            "expected": q.expected,
+            "answer": one.text,
+            "read": one.read,
+            "written": one.written,
+        }
+        for q, one in zip(questions, said, strict=True)
+    ]
+
+
+def graded(test: TestSet, results: Results) -> tuple[Figure, Results]:
+    """What was `told`, with what it is worth; `correct` are answers graded 1."""
+    grade = ANSWERED[test.metric](test)
+    grades = [grade(row["answer"], row["expected"]) for row in results]
+    rows = [
+        {**row, "correct": value == 1, "score": value}
+        for row, value in zip(results, grades, strict=True)
+    ]
+    return mean(grades), rows

@@ -64,7 +64,7 @@ def _judging(
         for row, other, verdict in zip(rows, others, found, strict=True)
     ]
     worth = [verdict["score"] for verdict in found if verdict["score"] is not None]
-    name, dataset = spec.models[model], spec.test_sets[place].dataset
+    name, dataset = spec.subjects[model], spec.test_sets[place].dataset
     unjudged = [str(verdict["unjudged"]) for verdict in found if "unjudged" in verdict]
     if unjudged:
         report.log(

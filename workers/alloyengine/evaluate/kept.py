@@ -18,7 +18,7 @@ from alloyengine.checkpoint.digest import file_digest, weights_digest
 from alloyengine.evaluate.judge.pairs import Ask
 from alloyengine.train.data import Messages
 
-_FORM = 1  # of what is kept and how it is computed; raise it when either changes
+_FORM = 2  # of what is kept and how it is computed; raise it when either changes
 _BESIDE = (
     "config.json",
     "generation_config.json",

@@ -15,6 +15,11 @@ class Loaded:
     context: int  # tokens
 
     @property
+    def memory(self) -> int:
+        """Bytes of the weights, as they were loaded."""
+        return int(self.model.get_memory_footprint())
+
+    @property
     def ends(self) -> frozenset[int]:
         """The tokens that end an answer."""
         configured = self.model.generation_config.eos_token_id

@@ -1,6 +1,8 @@
-"""Evaluates every model on every test set and task; a model is loaded once, and only when needed.
+"""Evaluates every model on every test set and task, then every mixture of agents. A model is loaded
+once, and only when needed.
 
-In `out`, by number of the model and of the test set or task, both from 0 and in the spec's order:
+In `out`, by number of the model (mixtures are counted on) and of the test set or task, both from 0 and
+in the spec's order:
 
 examples-MODEL-SET.jsonl   what each example of a test set gave, in its order
 tasks-MODEL-TASK.jsonl     what each document of a task gave
@@ -13,15 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from alloyengine.errors import InputError
+from alloyengine.evaluate.agents import MixtureSubject
 from alloyengine.evaluate.comparing import Values, compared, of_set, of_task
 from alloyengine.evaluate.counting import Counter, show
-from alloyengine.evaluate.examples import Row, read_examples
+from alloyengine.evaluate.examples import read_examples
 from alloyengine.evaluate.judge.pairs import Ask
 from alloyengine.evaluate.judging import Answers, judged_scores
-from alloyengine.evaluate.subject import Subject, files_digest, rows_digest
+from alloyengine.evaluate.subject import Subject, files_digest
 from alloyengine.report import Reporter
-from alloyengine.spec.evaluate import EvaluateSpec, Task, TestSet
-from alloyengine.spec.result import Compared, EvaluateResult, Score, TaskScore
+from alloyengine.spec.evaluate import EvaluateSpec, Task
+from alloyengine.spec.metrics import METRICS
+from alloyengine.spec.mixture import Mixture
+from alloyengine.spec.result import Compared, Cost, EvaluateResult, Score, TaskScore
 
 Json = dict[str, Any]
 
@@ -71,35 +76,54 @@ class _Evaluation:
         self._tasks: list[TaskScore] = []
         self._values: list[list[Values]] = []  # by model
         self._answers: Answers = {}
-        total = len(spec.models) * sum(len(rows) for _, rows in self._sets)
-        self._count = Counter(report, "Evaluating", total)
+        self._costs: dict[tuple[int, int], Cost] = {}
+        self._count = Counter(report, "Evaluating", self._turns())
 
     def result(self) -> EvaluateResult:
         self._out.mkdir(parents=True, exist_ok=True)
         for number, reference in enumerate(self._spec.models):
-            subject = Subject(self._inputs[reference], self._options.keep)
-            self._values.append([])
-            for place, (test, rows) in enumerate(self._sets):
-                results = self._ask(subject, reference, test, rows)
-                _write(self._out / f"examples-{number}-{place}.jsonl", results)
-                if test.metric == "win_rate":
-                    self._answers[number, place] = results
-                else:
-                    self._values[-1].append(of_set(test, results))
-            for place, task in enumerate(self._spec.tasks):
-                samples = self._run_task(subject, reference, task)
-                _write(self._out / f"tasks-{number}-{place}.jsonl", samples)
+            self._ask_model(number, reference)
+        for number, mixture in enumerate(self._spec.mixtures, len(self._spec.models)):
+            self._ask_mixture(number, mixture)
         comparisons = list(self._compare())
         unjudged = self._judge()
         return EvaluateResult(
             scores=self._scores, tasks=self._tasks, comparisons=comparisons, unjudged=unjudged
         )
 
-    def _ask(self, subject: Subject, name: str, test: TestSet, rows: list[Row]) -> list[Json]:
-        digest = rows_digest(rows) if self._options.keep else ""
-        scored = subject.on_set(test, rows, digest, self._spec.batch_size, self._count)
-        if scored.known:
-            self._count(len(rows))
+    def _ask_model(self, number: int, reference: str) -> None:
+        subject = Subject(self._inputs[reference], self._options.keep)
+        self._values.append([])
+        for place in range(len(self._sets)):
+            self._ask(subject, number, place)
+        for place, task in enumerate(self._spec.tasks):
+            samples = self._run_task(subject, reference, task)
+            _write(self._out / f"tasks-{number}-{place}.jsonl", samples)
+
+    def _ask_mixture(self, number: int, mixture: Mixture) -> None:
+        subject = MixtureSubject(mixture, self._inputs, self._options.keep)
+        self._values.append([])
+        for place, (test, _) in enumerate(self._sets):
+            if METRICS[test.metric].answers:
+                self._ask(subject, number, place)
+
+    def _turns(self) -> int:
+        """How many examples are read, counting those that several agents read."""
+        agents = sum(len(mixture.agents) for mixture in self._spec.mixtures)
+        return sum(
+            len(rows) * (len(self._spec.models) + agents * METRICS[test.metric].answers)
+            for test, rows in self._sets
+        )
+
+    def _ask(self, subject: Subject | MixtureSubject, number: int, place: int) -> None:
+        name, (test, rows) = self._spec.subjects[number], self._sets[place]
+        scored = subject.on_set(test, rows, self._spec.batch_size, self._count)
+        _write(self._out / f"examples-{number}-{place}.jsonl", scored.results)
+        if test.metric == "win_rate":
+            self._answers[number, place] = scored.results
+            self._costs[number, place] = scored.cost
+        else:
+            self._values[number].append(of_set(test, scored.results))
         if all(row.get("answer") == "" for row in scored.results):
             self._report.log(f"{name} answers nothing to {test.dataset}.", "warning")
         if scored.value is not None:
@@ -111,10 +135,10 @@ class _Evaluation:
                     value=scored.value,
                     stderr=scored.stderr,
                     examples=len(rows),
+                    cost=scored.cost,
                 )
             )
             self._report.log(f"{name} on {test.dataset}: {test.metric} {scored.value:.4g}")
-        return scored.results
 
     def _run_task(self, subject: Subject, name: str, task: Task) -> list[Json]:
         references = [ref for ref in (task.file, task.data) if ref]
@@ -134,8 +158,8 @@ class _Evaluation:
         return outcome.samples
 
     def _compare(self) -> Iterable[Compared]:
-        """Every model with the first."""
-        first, *others = zip(self._spec.models, self._values, strict=True)
+        """Every model and mixture with the first model."""
+        first, *others = zip(self._spec.subjects, self._values, strict=True)
         for name, values in others:
             for found in compared(first[0], first[1], name, values, self._spec.seed):
                 if found.verdict == "worse":
@@ -154,7 +178,8 @@ class _Evaluation:
             _write(self._out / f"examples-{judging.model}-{judging.place}.jsonl", judging.results)
             unjudged += judging.unjudged
             if judging.score:
-                self._scores.append(judging.score)
+                cost = self._costs[judging.model, judging.place]
+                self._scores.append(judging.score.model_copy(update={"cost": cost}))
         return unjudged
 
 

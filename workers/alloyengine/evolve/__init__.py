@@ -5,6 +5,7 @@ goals.py      the questions: those of the search, and others for the report
 search.py     generation after generation: ask, score, tell; finish.py: the winner and the report
 strategy.py   CMA-ES in a box
 selection.py  which candidates are better; front.py: when there are several objectives
+begin.py      what a process needs to try candidates; crowd.py: several processes at once
 trial.py      one candidate, made (maker.py) and asked (scoring.py), if it is not given up (race.py)
 maker.py      merges into the resident model's own memory (resident.py), from models in memory (held.py)
 history.py    every candidate, so that an interrupted search goes on exactly

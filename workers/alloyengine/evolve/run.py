@@ -6,14 +6,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from alloyengine.checkpoint import check_new
+from alloyengine.evolve.begin import begun
 from alloyengine.evolve.card import write_card
+from alloyengine.evolve.crowd import hands
 from alloyengine.evolve.finish import Finish
-from alloyengine.evolve.goals import Questions, digest_of, read_goals
-from alloyengine.evolve.held import held
+from alloyengine.evolve.goals import Questions, digest_of
 from alloyengine.evolve.history import NAME, History
-from alloyengine.evolve.maker import maker
 from alloyengine.evolve.search import Search
-from alloyengine.evolve.trial import Trials
 from alloyengine.merge.run import run as merge
 from alloyengine.report import Reporter
 from alloyengine.spec.evolve import EvolveSpec
@@ -21,7 +20,6 @@ from alloyengine.spec.merge import MergeSpec
 from alloyengine.spec.result import EvolveResult
 from alloyengine.spec.space import size
 from alloyengine.train.deliver import draft
-from alloyengine.train.foresee import free_memory
 from alloyengine.train.machine import use_all_cores
 
 # What may be another when a search goes on.
@@ -41,23 +39,22 @@ def run(
     """
     check_new(out)
     use_all_cores()
-    goals = read_goals(spec, inputs, report)
-    named = {ref.reference for ref in spec.inputs() if ref.kind == "model"}
-    models = held({name: inputs[name] for name in named}, free_memory(), report)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with maker(spec.recipe, models, out.with_name(f"{out.name}.start"), report) as made:
-        history = History.open(checkpoints, _identity(spec, digest_of(goals)))
+    scratch = out.with_name(f"{out.name}.start")
+    with begun(spec, inputs, scratch, report) as trials:
+        history = History.open(checkpoints, _identity(spec, digest_of(trials.goals)))
         if history.resumed:
             report.log(f"Goes on after {history.resumed} candidates that are scored already.")
-        trials = Trials(spec, made, goals, report)
-        search = Search(trials, history)
-        report.log(f"{size(spec.search)} dimensions. {_asked(goals)}")
-        report.log(f"The search has ended: {search.run()}.")
+        report.log(f"{size(spec.search)} dimensions. {_asked(trials.goals)}")
+        with hands(trials, inputs, scratch) as several:
+            search = Search(trials, history, several)
+            report.log(f"The search has ended: {search.run()}.")
+        use_all_cores()
         finish = Finish(trials)
         winner = finish.winner(search)
         scores = finish.scores(winner)
     with draft(out) as folder:
-        facts = merge(MergeSpec(recipe=winner.recipe), models, folder, report).facts
+        facts = merge(MergeSpec(recipe=winner.recipe), inputs, folder, report).facts
         history.write(folder / NAME)
         write_card(folder, spec, history.candidates, winner, scores, facts)
     return EvolveResult(
@@ -72,7 +69,8 @@ def run(
 
 def _identity(spec: EvolveSpec, questions: str) -> str:
     """What candidates must be of: the spec, and the questions they were asked."""
-    told = spec.model_dump(mode="json", exclude=_FREE)
+    # What is left at its default is not told: a search goes on under a version with new fields.
+    told = spec.model_dump(mode="json", exclude=_FREE, exclude_defaults=True)
     return sha256(json.dumps([told, questions], sort_keys=True).encode()).hexdigest()
 
 

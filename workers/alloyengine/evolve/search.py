@@ -1,14 +1,16 @@
 """Generation after generation: ask CMA-ES for points, score their recipes, tell it which were better."""
 
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 from alloyengine.errors import InputError, Stopped
+from alloyengine.evolve.crowd import Alone, Hands, Task
 from alloyengine.evolve.history import Candidate, History
 from alloyengine.evolve.scoring import Hopeless
 from alloyengine.evolve.selection import Candidates, best_of, hopeless, leading, ranks
 from alloyengine.evolve.strategy import Strategy
 from alloyengine.evolve.told import CANDIDATES, told
-from alloyengine.evolve.trial import Asked, Trials
+from alloyengine.evolve.trial import Trials
 from alloyengine.report import Reporter
 from alloyengine.spec.evolve import EvolveSpec
 from alloyengine.spec.space import Point, start_of
@@ -17,8 +19,8 @@ from alloyengine.spec.space import Point, start_of
 class Search:
     """One search. What it has tried so far is its history."""
 
-    def __init__(self, trials: Trials, history: History) -> None:
-        self._trials, self._history = trials, history
+    def __init__(self, trials: Trials, history: History, hands: Hands | None = None) -> None:
+        self._hands, self._history = hands or Alone(trials), history
         self._spec: EvolveSpec = trials.spec
         self._report: Reporter = trials.report
         self._start = start_of(self._spec.recipe, self._spec.search)
@@ -40,13 +42,14 @@ class Search:
         return best_of(self._spec, self._history.candidates)
 
     def _run(self) -> str:
-        before = [self._try(self._start, 0, self._trials.drawn(0), None)]
+        before = self._try([self._start], 0, None)
         for generation in count(1):
-            asked, tried = self._trials.drawn(generation), list[Candidate]()
-            for point in self._strategy.ask():
+            tried = list[Candidate]()
+            for wave in _waves(self._strategy.ask(), self._hands.size):
                 if why := self._spent():
                     return why
-                tried.append(self._try(point, generation, asked, self._hopeless(tried, before)))
+                chosen = wave[: self._left()]
+                tried += self._try(chosen, generation, self._hopeless(tried, before))
             self._check(tried)
             earlier = self._history.candidates[: -len(tried)]
             self._strategy.tell(ranks(self._spec, tried, earlier))
@@ -58,14 +61,23 @@ class Search:
         raise RuntimeError("generations without end have ended")
 
     def _try(
-        self, point: Point, generation: int, asked: Asked, doomed: Hopeless | None
-    ) -> Candidate:
-        """Remembered, or made and scored."""
-        found = self._history.recall(tuple(point))
-        if found is None:
-            number = len(self._history.candidates)
-            found = self._trials.scored(number, generation, point, asked, doomed)
-            self._history.keep(found)
+        self, wave: Sequence[Point], generation: int, doomed: Hopeless | None
+    ) -> list[Candidate]:
+        """Remembered, or made and scored: those of a wave at once."""
+        first, found = len(self._history.candidates), list[Candidate]()
+        while len(found) < len(wave) and (known := self._history.recall(tuple(wave[len(found)]))):
+            found.append(known)
+        tasks = [
+            Task(first + place, generation, point, doomed)
+            for place, point in enumerate(wave)
+            if place >= len(found)
+        ]
+        for candidate in self._hands.score(tasks) if tasks else ():
+            self._history.keep(candidate)
+            if candidate.failure:
+                told = f"Candidate {candidate.number} failed: {candidate.failure}"
+                self._report.log(told, "warning")
+            found.append(candidate)
         done, total = self._progress()
         self._report.progress("Evolving", done, total)
         return found
@@ -113,7 +125,13 @@ class Search:
 
     @property
     def _seconds(self) -> float:
-        return sum(each.seconds for each in self._history.candidates)
+        """On the clock, about: several at once take the time of one."""
+        return sum(each.seconds for each in self._history.candidates) / self._hands.size
+
+    def _left(self) -> int | None:
+        """So many may yet be tried; None: any number."""
+        most = self._spec.budget.evaluations
+        return most and most - len(self._history.candidates)
 
     def _spent(self) -> str:
         budget = self._spec.budget
@@ -132,3 +150,9 @@ class Search:
         if self._strategy.narrow:
             return "there is nothing left to search: all candidates are alike"
         return ""
+
+
+def _waves(points: Sequence[Point], size: int) -> Iterator[Sequence[Point]]:
+    """Those that are tried at once."""
+    for start in range(0, len(points), size):
+        yield points[start : start + size]

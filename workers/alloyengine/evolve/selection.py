@@ -1,6 +1,7 @@
 """Which candidates are better, and which can no longer be. Pure: nothing is made or asked here."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from alloyengine.evolve.front import dominates, front_of, improvements
 from alloyengine.evolve.history import Candidate
@@ -32,6 +33,27 @@ def leading(spec: EvolveSpec, candidates: Candidates) -> list[Candidate]:
     return found if spec.aim == "front" else found[:1]
 
 
+@dataclass(frozen=True)
+class Dominated:
+    """By one of the front, whatever the rest of the answers may be."""
+
+    front: Sequence[tuple[float, ...]]
+
+    def __call__(self, highest: Sequence[float]) -> bool:
+        return any(dominates(worths, highest) for worths in self.front)
+
+
+@dataclass(frozen=True)
+class Below:
+    """The mean of all tasks, however high it may be."""
+
+    spec: EvolveSpec
+    bar: float
+
+    def __call__(self, highest: Sequence[float]) -> bool:
+        return mean(self.spec, highest) < self.bar
+
+
 def hopeless(
     spec: EvolveSpec, half: int, tried: Candidates, before: Candidates, candidates: Candidates
 ) -> Hopeless | None:
@@ -41,14 +63,13 @@ def hopeless(
     if not spec.racing:
         return None
     if spec.aim == "front":
-        front = [each.worths for each in best_of(spec, candidates)]
-        return lambda highest: any(dominates(worths, highest) for worths in front)
+        return Dominated([each.worths for each in best_of(spec, candidates)])
     bars = [
         sorted(scores, reverse=True)[half - 1]
         for scores in (_scores(_whole(tried)), _scores(before))
         if len(scores) >= half
     ]
-    return (lambda highest: mean(spec, highest) < max(bars)) if bars else None
+    return Below(spec, max(bars)) if bars else None
 
 
 def ranks(spec: EvolveSpec, tried: Candidates, earlier: Candidates) -> list[float]:

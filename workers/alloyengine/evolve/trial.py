@@ -50,7 +50,6 @@ class Trials:
         except (InputError, ArithmeticError) as error:
             if generation == 0:
                 raise
-            self.report.log(f"Candidate {number} failed: {error}", "warning")
             return draft.model_copy(update={"failure": str(error), "making": making})
         tasks = [
             Answered(worth=worth, asked=count)

@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Any, Protocol
 
+from alloyengine import heap
 from alloyengine.errors import InputError
 from alloyengine.merge.declare import Array
 from alloyengine.merge.loops import prepare
@@ -62,8 +63,7 @@ class Cpu:
 
         from alloyengine.merge import arrays
 
-        _keep_freed_memory()
-
+        heap.keep_some()
         self.xp = np
         self.decode, self.encode, self.fits = arrays.decode, arrays.encode, arrays.fits
 
@@ -75,22 +75,6 @@ class Cpu:
 
     def zeros(self, rows: int, columns: int) -> Array:
         return self.xp.zeros((rows, columns), self.xp.float32)
-
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
-
-
-def _keep_freed_memory() -> None:
-    """Asks glibc to keep what blocks leave behind for the next block, up to 256 MB.
-
-    By default megabytes go back to the system at every turn and come again page by page, which
-    takes longer than the arithmetic. Other C libraries are left as they are.
-    """
-    from ctypes import CDLL
-
-    if hasattr(libc := CDLL(None), "mallopt"):
-        libc.mallopt(_MMAP_THRESHOLD, 1 << 25)
-        libc.mallopt(_TRIM_THRESHOLD, 1 << 28)
 
 
 class Torch:

@@ -8,7 +8,8 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from alloyengine.spec.base import InputRef, Reference, Spec, broken_rule
-from alloyengine.spec.metrics import Metric
+from alloyengine.spec.metrics import METRICS, Metric
+from alloyengine.spec.mixture import Mixture
 
 _LONGEST_SCHEMA = 65_536  # characters of JSON
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
@@ -128,6 +129,11 @@ class EvaluateSpec(Spec):
     test_sets: list[TestSet] = Field(
         default_factory=list, max_length=32, validate_default=True, description="Or tasks, or both"
     )
+    mixtures: list[Mixture] = Field(
+        default_factory=list,
+        max_length=16,
+        description="Asked beside the models, on test sets whose metric looks at answers",
+    )
     judge: Judge | None = Field(None, description="For test sets with the metric win_rate")
     batch_size: int = Field(32, ge=1, le=1024)
     seed: int = Field(0, ge=0, lt=2**32, description="Of the resampling that compares models")
@@ -146,13 +152,34 @@ class EvaluateSpec(Spec):
         judged = any(test.metric == "win_rate" for test in self.test_sets)
         if judged and self.judge is None:
             raise broken_rule("judge", "win_rate needs a judge", "Add judge: {model: …}.")
-        if judged and self.judge and self.judge.against == "first" and len(self.models) < 2:
+        if judged and self.judge and self.judge.against == "first" and len(self.subjects) < 2:
             raise broken_rule(
                 "judge",
                 "One model alone can't be compared with the first",
                 "Name two models, or judge against: expected.",
             )
         return self
+
+    @model_validator(mode="after")
+    def _mixtures_are_told_apart(self) -> "EvaluateSpec":
+        names = {*self.models, *(model for mixture in self.mixtures for model in mixture.agents)}
+        for i, mixture in enumerate(self.mixtures):
+            if mixture.name in names:
+                field, told = f"mixtures.{i}.name", f"Something else is called {mixture.name!r}"
+                raise broken_rule(field, told, "Give each mixture a name of its own.")
+            names.add(mixture.name)
+        if self.mixtures and not any(METRICS[test.metric].answers for test in self.test_sets):
+            raise broken_rule(
+                "mixtures",
+                "Nothing is asked that a mixture can answer",
+                "Add a test set whose metric looks at answers, such as exact_match.",
+            )
+        return self
+
+    @property
+    def subjects(self) -> list[str]:
+        """What scores are told of, in the order of their numbers: models, then mixtures."""
+        return [*self.models, *(mixture.name for mixture in self.mixtures)]
 
     def inputs(self) -> list[InputRef]:
         models = [
@@ -169,7 +196,19 @@ class EvaluateSpec(Spec):
             for field, reference in (("file", task.file), ("data", task.data))
             if reference
         ]
-        return models + sets + of_tasks
+        of_mixtures = [
+            InputRef(loc=("mixtures", i, *loc), kind="model", reference=reference)
+            for i, mixture in enumerate(self.mixtures)
+            for loc, reference in _places(mixture)
+        ]
+        return models + sets + of_tasks + of_mixtures
+
+
+def _places(mixture: Mixture) -> Iterator[tuple[tuple[str | int, ...], Reference]]:
+    for i, layer in enumerate(mixture.layers):
+        for j, reference in enumerate(layer):
+            yield ("layers", i, j), reference
+    yield ("aggregator",), mixture.aggregator
 
 
 def _outside(node: Any) -> Iterator[str]:

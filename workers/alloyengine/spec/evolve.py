@@ -75,6 +75,12 @@ class EvolveSpec(Spec):
         3, ge=1, le=100, description="So many of the best answer everything, to choose among them"
     )
     batch_size: int = Field(32, ge=1, le=1024)
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Candidates at once, each in a process of its own with its own models in memory",
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="The same seed gives the same candidates")
 
     @model_validator(mode="before")

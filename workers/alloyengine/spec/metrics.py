@@ -32,6 +32,7 @@ class About:
     lower_is_better: bool = False
     share: bool = True  # from 0 to 1
     texts: bool = False  # reads plain text, too
+    answers: bool = True  # looks at what a model says; not at how likely it finds something
 
 
 METRICS: Mapping[str, About] = MappingProxyType(
@@ -44,10 +45,14 @@ METRICS: Mapping[str, About] = MappingProxyType(
         "rouge_l": About("ROUGE-L", "Longest common subsequence of words with the expected answer"),
         "json_valid": About("Valid JSON", "Share of answers that are JSON, and fit the schema"),
         "multiple_choice": About(
-            "Multiple choice", "Share of questions whose right choice is the likeliest"
+            "Multiple choice",
+            "Share of questions whose right choice is the likeliest",
+            answers=False,
         ),
         "multiple_choice_norm": About(
-            "Multiple choice, by length", "The same, by log-likelihood a character"
+            "Multiple choice, by length",
+            "The same, by log-likelihood a character",
+            answers=False,
         ),
         "win_rate": About("Win rate", "Share of answers that a judge prefers; a tie is a half"),
         "perplexity": About(
@@ -56,6 +61,7 @@ METRICS: Mapping[str, About] = MappingProxyType(
             lower_is_better=True,
             share=False,
             texts=True,
+            answers=False,
         ),
     }
 )

@@ -94,8 +94,17 @@ class MoeResult(Spec):
     active_parameters: int = Field(ge=0, description="Weights that each token meets")
 
 
+class Cost(Spec):
+    """What a test set took on the machine that did it, loading not counted."""
+
+    seconds: float = Field(ge=0)
+    memory: int = Field(ge=0, description="Bytes of the weights of all models that took part")
+    read: int | None = Field(None, ge=0, description="Tokens of what was asked")
+    written: int | None = Field(None, ge=0, description="Tokens of answers")
+
+
 class Score(Spec):
-    """One model on one test set."""
+    """One model, or one mixture of agents, on one test set. `cost` came later."""
 
     model: Reference
     dataset: Reference
@@ -103,6 +112,7 @@ class Score(Spec):
     value: float
     stderr: float | None = None
     examples: int
+    cost: Cost | None = None
 
 
 class TaskScore(Spec):

@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from alloyengine.spectrum.matrix import Matrix
+
 Routine = Callable[..., None]
-_PIECE = 256  # rows or columns that are made float64 at a time
+_PIECE = 8 << 20  # bytes of the matrix that are decoded at a time
 _ASK = -1  # as a length of work space: tell how much is wanted
 Kind = np.dtype[Any]
 _LETTERS: dict[Kind, str] = {np.dtype(np.float32): "s", np.dtype(np.float64): "d"}
@@ -29,12 +31,11 @@ class Solver:
     multiply: dict[Kind, Routine]
     solve: dict[Kind, Routine]
 
-    def gram(self, weight: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
+    def gram(self, weight: Matrix, dtype: type[np.floating]) -> np.ndarray:
         """The smaller product of a matrix and its transpose; the other triangle is left as it is."""
-        size = min(weight.shape)
+        size, wide = min(weight.shape), weight.is_wide
         gram = np.empty((size, size), dtype)
-        wide = weight.shape[0] <= weight.shape[1]
-        for number, piece in enumerate(_pieces(weight, dtype, wide)):
+        for number, piece in enumerate(_pieces(weight, dtype)):
             length = _int(piece.shape[1] if wide else piece.shape[0])
             self.multiply[gram.dtype](
                 b"U",
@@ -87,14 +88,11 @@ def solver() -> Solver | None:
     return Solver(_routines(cython_blas, "syrk", 10), _routines(cython_lapack, "syevd", 11))
 
 
-def _pieces(weight: np.ndarray, dtype: type[np.floating], wide: bool) -> Iterator[np.ndarray]:
-    """The matrix, in parts where it is not of the type already: of columns where it is wide."""
-    if weight.dtype == dtype:
-        yield np.ascontiguousarray(weight)
-        return
-    for start in range(0, max(weight.shape), _PIECE):
-        part = slice(start, start + _PIECE)
-        yield (weight[:, part] if wide else weight[part]).astype(dtype, order="C")
+def _pieces(weight: Matrix, dtype: type[np.floating]) -> Iterator[np.ndarray]:
+    """The matrix, some columns at a time where it is wide, else some rows."""
+    length = max(1, _PIECE // (min(weight.shape) * np.dtype(dtype).itemsize))
+    for start in range(0, max(weight.shape), length):
+        yield weight.part(start, start + length).astype(dtype, copy=False)
 
 
 def _routines(module: Any, name: str, arguments: int) -> dict[Kind, Routine]:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from alloyengine import heap
 from alloyengine.checkpoint import Checkpoint
 from alloyengine.errors import InputError, Stopped
-from alloyengine.merge.arrays import decode
 from alloyengine.report import Reporter
 from alloyengine.spectrum.doubt import doubt
 from alloyengine.spectrum.lapack import solver
+from alloyengine.spectrum.matrix import Matrix
 from alloyengine.spectrum.modules import Module, Scored, modules_of
 from alloyengine.spectrum.score import EDGES, SCORES, Method
 from alloyengine.spectrum.select import near_the_border
@@ -49,6 +50,8 @@ def scan(
     `known`: an earlier scan of the same weights.
     """
     values = values_on(device)
+    if values is on_cpu:
+        heap.give_back()
     with Checkpoint.open(path) as model:
         modules = modules_of((name, model.info(name)) for name in model.names)
         if not modules:
@@ -130,9 +133,7 @@ def _scored(
     return Scored(module, float(np.mean(ratios)), experts, doubt=max(off for _, off in found))
 
 
-def _ratio(
-    matrix: np.ndarray, method: Method, values: Values, exactly: bool
-) -> tuple[float, float]:
+def _ratio(matrix: Matrix, method: Method, values: Values, exactly: bool) -> tuple[float, float]:
     """And by which share it may be off."""
     found = values(matrix, exactly)
     edge = EDGES[method](found, *matrix.shape)
@@ -140,10 +141,8 @@ def _ratio(
     return ratio, 0.0 if exactly else doubt(found, edge)
 
 
-def _matrices(model: Checkpoint, module: Module) -> Iterator[np.ndarray]:
-    """Each matrix, float32."""
+def _matrices(model: Checkpoint, module: Module) -> Iterator[Matrix]:
     size, dtype = module.rows * module.columns, model.info(module.tensor).dtype
     for number in range(module.matrices):
-        window = module.tensor, number * size, (number + 1) * size
-        # Without a name, the file's own bytes are gone when the matrix is worked on.
-        yield decode(model.window(*window), dtype).reshape(module.rows, module.columns)
+        found = model.window(module.tensor, number * size, (number + 1) * size)
+        yield Matrix(found.reshape(module.rows, module.columns), dtype)

@@ -1,4 +1,4 @@
-"""The form of an evaluation: models × test sets and tasks."""
+"""The form of an evaluation: models and mixtures × test sets and tasks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,9 +9,10 @@ from django.http import QueryDict
 from alloyengine.spec.evaluate import EvaluateSpec, Task
 from alloyworks.accounts.principal import Principal
 from alloyworks.web import choices
-from alloyworks.web.forms import rows, test_sets
+from alloyworks.web.forms import mixtures, rows, test_sets
 from alloyworks.web.forms.base import JobForm, trimmed, with_text
 from alloyworks.web.forms.fields import Faults, Field, Number, number_field, text_of
+from alloyworks.web.forms.mixtures import Mixture
 from alloyworks.web.forms.rows import Row
 
 SETS, TASKS = "test_sets", "tasks"
@@ -34,6 +35,7 @@ class EvaluateForm(JobForm):
     models: list[str] = field(default_factory=list)
     sets: list[Row] = field(default_factory=list)
     tasks: list[Row] = field(default_factory=list)
+    mixtures: list[Mixture] = field(default_factory=list)
 
     @classmethod
     def fresh(cls, principal: Principal, query: QueryDict) -> Self:
@@ -48,18 +50,21 @@ class EvaluateForm(JobForm):
         tasks = [
             {name: text_of(row.get(name)) for name in OF_A_TASK} for row in spec.get(TASKS, ())
         ]
-        return cls(principal, values, list(spec["models"]), sets, tasks)
+        mixed = [mixtures.of_spec(row) for row in spec.get(mixtures.PLACE, ())]
+        return cls(principal, values, list(spec["models"]), sets, tasks, mixed)
 
     @classmethod
     def posted(cls, principal: Principal, post: QueryDict) -> Self:
         values = trimmed(post, ["name", BATCH.place, SEED.place])
         models = choices.references(post.getlist("models"))
         sets, tasks = (rows.read(post, *of, MOST) for of in ((SETS, OF_A_SET), (TASKS, OF_A_TASK)))
-        return cls(principal, values, models, sets, tasks)
+        return cls(principal, values, models, sets, tasks, mixtures.posted(post))
 
     def settled(self) -> Self:
         sets = [row for row in self.sets if row.get("dataset")]
-        return replace(self, sets=sets, tasks=[row for row in self.tasks if row.get("name")])
+        tasks = [row for row in self.tasks if row.get("name")]
+        mixed = [mixture for mixture in self.mixtures if not mixture.is_empty]
+        return replace(self, sets=sets, tasks=tasks, mixtures=mixed)
 
     def spec(self) -> dict[str, Any]:
         sets = [row for row in self.sets if row.get("dataset")]
@@ -70,6 +75,7 @@ class EvaluateForm(JobForm):
             "models": self.models,
             SETS: test_sets.spec(SETS, sets),
             TASKS: tasks,
+            mixtures.PLACE: mixtures.spec([m for m in self.mixtures if not m.is_empty]),
         }
 
     def places(self) -> list[str]:
@@ -77,11 +83,12 @@ class EvaluateForm(JobForm):
         of_tasks = [f"{TASKS}.{i}.{name}" for i in range(len(self.tasks)) for name in OF_A_TASK]
         of_models = [f"models.{i}" for i in range(len(self.models))]
         alone = ["name", BATCH.place, SEED.place, "models", SETS, TASKS]
-        return [*alone, *of_models, *of_sets, *of_tasks]
+        return [*alone, *of_models, *of_sets, *of_tasks, *mixtures.places(len(self.mixtures))]
 
     def act(self, do: str) -> Faults:
         self.sets = rows.changed(self.sets, SETS, do, test_sets.row(), MOST)
         self.tasks = rows.changed(self.tasks, TASKS, do, {}, MOST)
+        self.mixtures = mixtures.changed(self.mixtures, do)
         return Faults()
 
     def drawn(self, faults: Faults) -> dict[str, Any]:
@@ -91,6 +98,8 @@ class EvaluateForm(JobForm):
         changed = any(
             f.value not in ("", n.default) for f, n in zip(advanced, (BATCH, SEED), strict=True)
         )
+        others = [reference for mixture in self.mixtures for reference in mixture.references]
+        models = choices.of_models(self.principal, [*self.models, *others])
         return {
             "name": Field(
                 "name",
@@ -99,7 +108,7 @@ class EvaluateForm(JobForm):
                 placeholder="Named after the number of models",
                 errors=faults.at("name"),
             ),
-            "models": choices.of_models(self.principal, self.models),
+            "models": models,
             "chosen": self.models,
             "models_errors": [
                 *faults.at("models"),
@@ -110,6 +119,8 @@ class EvaluateForm(JobForm):
             "metrics": test_sets.OFFERED,
             "tasks": [self._task(i, row, faults) for i, row in enumerate(self.tasks)],
             "tasks_errors": faults.at(TASKS),
+            "mixtures": mixtures.drawn(self.mixtures, models, faults),
+            "mixtures_errors": faults.at(mixtures.PLACE),
             "advanced": advanced,
             "advanced_open": changed or any(field.errors for field in advanced),
         }

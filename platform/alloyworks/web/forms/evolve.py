@@ -32,6 +32,7 @@ ADVANCED = (
     Number(EvolveSpec, "step", "First step"),
     Number(EvolveSpec, "finalists", "Finalists"),
     Number(EvolveSpec, "batch_size", "Batch size", "examples"),
+    Number(EvolveSpec, "workers", "At once", "candidates", "Each with its own models in memory"),
     Number(EvolveSpec, "seed", "Seed"),
 )
 AIMS = (

@@ -11,8 +11,8 @@ from django.test import Client
 from alloyworks.accounts import invitations, keys
 from alloyworks.accounts.models import AuditEntry, Role
 from alloyworks.accounts.principal import Principal
-from alloyworks.jobs.models import JobState
 from alloyworks.catalog.models import ModelVersion
+from alloyworks.jobs.models import JobState
 from alloyworks.serving import endpoints
 from alloyworks.tenancy import scope
 from alloyworks.webhooks.models import Endpoint

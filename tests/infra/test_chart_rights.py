@@ -44,7 +44,10 @@ def test_nobody_enters_a_pod_and_nobody_makes_one_past_its_job(objects):
     resources = {word for _, rule in rules(objects) for word in rule["resources"]}
     pods = [rule["verbs"] for _, rule in rules(objects) if "pods" in rule["resources"]]
 
-    assert resources == {"jobs", "pods", "pods/log", "secrets", "services", "events", "leases"}
+    assert resources == {
+        *("jobs", "pods", "pods/log", "secrets", "services", "events", "leases"),
+        *("deployments", "horizontalpodautoscalers"),
+    }
     assert all(set(verbs) <= {"list", "watch"} for verbs in pods)
 
 

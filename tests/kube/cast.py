@@ -9,6 +9,7 @@ from uuid import UUID
 from alloyengine.spec.protocol import Failure
 from alloykube.facts import Cluster, Needs, Task
 from alloykube.names import Runner
+from alloykube.serving import Server
 from tests.kube.cluster.store import NAMESPACE
 
 T = TypeVar("T")
@@ -17,6 +18,7 @@ DEPLOYMENT = "0123456789abcdef"
 RUNNER = Runner(
     UUID("11111111-1111-4111-8111-111111111111"), UUID("22222222-2222-4222-8222-222222222222"), 1
 )
+SERVER = Server(RUNNER.organisation, UUID("33333333-3333-4333-8333-333333333333"), 2)
 NEEDS = Needs(seconds=7200, cpus=4, memory=10 * GIB, scratch=20 * GIB, shared_memory=2 * GIB)
 SETTINGS = Cluster(
     namespace=NAMESPACE, deployment=DEPLOYMENT, image_cpu="registry.example/engine-cpu:1"

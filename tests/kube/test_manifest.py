@@ -9,7 +9,7 @@ import yaml
 from alloykube import manifest, names
 from tests.kube.cast import DEPLOYMENT, RUNNER, SETTINGS, runner, task
 from tests.kube.cluster import rules
-from tests.kube.manifests import CASES, GOLDEN, GPUS
+from tests.kube.manifests import CASES, GOLDEN, GPUS, SERVED
 from tests.policy import violations
 
 
@@ -29,7 +29,7 @@ def test_the_objects_are_those_of_the_golden_file(case: str) -> None:
 
 
 def test_every_golden_file_is_a_case() -> None:
-    assert {path.stem for path in GOLDEN.iterdir()} == CASES.keys()
+    assert {path.stem for path in GOLDEN.iterdir()} == CASES.keys() | SERVED.keys()
 
 
 @pytest.mark.parametrize("version", rules.VERSIONS)

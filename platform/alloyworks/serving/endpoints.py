@@ -54,7 +54,7 @@ def create_mixture(principal: Principal, name: str, layers: Layers, aggregator: 
     if not layers or not all(layers):
         raise invalid(["layers"], "A layer has no agent.", "Name an endpoint in every layer.")
     known = Endpoint.objects.filter(
-        organisation=principal.organisation, mixture=None, name__in=agents
+        organisation=principal.organisation, mixture__isnull=True, name__in=agents
     )
     missing = set(agents) - set(known.values_list("name", flat=True))
     if missing:
@@ -118,7 +118,7 @@ def delete(principal: Principal, endpoint_id: UUID) -> None:
     """Its server ends with the next round. Conflict while a mixture asks it."""
     principal.require("endpoints.manage")
     endpoint = get(principal, endpoint_id)
-    for mixture in endpoints_of(principal).exclude(mixture=None):
+    for mixture in endpoints_of(principal).exclude(mixture__isnull=True):
         if endpoint.name in _agents(mixture.mixture):
             raise Conflict(f"The mixture {mixture.name!r} asks it. Delete that one first.")
     audit.note(principal, "endpoint.delete", endpoint.id, endpoint.name)
@@ -142,7 +142,9 @@ def _made(principal: Principal, name: str, **facts: Any) -> Endpoint:
             return Endpoint.objects.create(
                 organisation=principal.organisation, created_by=principal.user, name=given, **facts
             )
-    except IntegrityError:
+    except IntegrityError as error:
+        if "one_endpoint_of_a_name" not in str(error):
+            raise
         remedy = "Choose another name, or change that endpoint."
         raise invalid(["name"], f"There is an endpoint {given!r} already.", remedy) from None
 

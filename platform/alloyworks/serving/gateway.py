@@ -56,7 +56,7 @@ class Gateway:
                 request = ChatRequest.read(await _body(receive))
                 if asker.only not in (None, request.model):
                     raise Refused(403, f"This ticket is for {asker.only} alone.", "forbidden")
-                return await _while_there(receive, self._chat(asker, request, send))
+                return await self._chat(asker, request, receive, send)
             case "GET", "/v1/models":
                 asker = await _asker(headers, scope)
                 rows = await sync_to_async(using.askable, thread_sensitive=False)(asker)
@@ -64,24 +64,26 @@ class Gateway:
             case method, path:
                 raise Refused(404, f"There is no {method} {path}.", "not_found")
 
-    async def _chat(self, asker: Asker, request: ChatRequest, send: Send) -> None:
+    async def _chat(self, asker: Asker, request: ChatRequest, receive: Receive, send: Send) -> None:
         organisation = asker.principal.organisation.id
         find = sync_to_async(using.found, thread_sensitive=False)
         endpoint = await find(organisation, request.model)
         answering = Answering(self._http, organisation, request)
         failed = True
         try:
-            if request.stream:
-                await _streamed(send, endpoint, answering)
-            else:
-                answer = await answering.whole(endpoint)
-                answer |= {"model": endpoint.name, "usage": _usage(answering.usage)}
-                await _json(send, 200, answer)
-            failed = False
+            await _while_there(receive, _answered(send, endpoint, answering))
+            failed = False  # also where nobody wanted the rest
         finally:
             count = sync_to_async(using.count, thread_sensitive=False)
-            told = count(organisation, endpoint.id, answering.usage, failed)
-            await asyncio.shield(asyncio.ensure_future(told))
+            await count(organisation, endpoint.id, answering.usage, failed)
+
+
+async def _answered(send: Send, endpoint: Endpoint, answering: Answering) -> None:
+    if answering.request.stream:
+        return await _streamed(send, endpoint, answering)
+    answer = await answering.whole(endpoint)
+    told = {"model": endpoint.name, "usage": _usage(answering.usage)}
+    return await _json(send, 200, answer | told)
 
 
 async def _streamed(send: Send, endpoint: Endpoint, answering: Answering) -> None:

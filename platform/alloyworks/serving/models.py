@@ -49,7 +49,7 @@ class Endpoint(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["organisation", "name"], name="one_endpoint_of_a_name"),
             models.CheckConstraint(
-                condition=models.Q(model_version=None) ^ models.Q(mixture=None),
+                condition=models.Q(model_version__isnull=True) ^ models.Q(mixture__isnull=True),
                 name="model_or_mixture",
             ),
         ]

@@ -19,6 +19,8 @@ GROUPS = {
     "/apis/batch/v1": {"jobs": "Job"},
     "/api/v1": {"pods": "Pod", "secrets": "Secret", "services": "Service", "events": "Event"},
     "/apis/coordination.k8s.io/v1": {"leases": "Lease"},
+    "/apis/apps/v1": {"deployments": "Deployment"},
+    "/apis/autoscaling/v2": {"horizontalpodautoscalers": "HorizontalPodAutoscaler"},
 }
 _STATUS = {Missing: 404, Conflict: 409, TooOld: 410, rules.Invalid: 422}
 _GUIDE = Path(__file__).parents[3] / "docs/kubernetes.md"

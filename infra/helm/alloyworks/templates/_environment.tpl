@@ -85,6 +85,10 @@
 {{- if .Values.jobs.gpus }}
 - name: ALLOY_KUBE_IMAGE_CUDA
   value: {{ include "alloyworks.image" (dict "root" . "image" .Values.images.engineCuda) | quote }}
+{{- if .Values.images.serveCuda.repository }}
+- name: ALLOY_KUBE_IMAGE_SERVE_CUDA
+  value: {{ include "alloyworks.image" (dict "root" . "image" .Values.images.serveCuda) | quote }}
+{{- end }}
 {{- end }}
 {{- range $name, $value := dict "QUEUE" .Values.jobs.queue "PRIORITY_CLASS" .Values.jobs.priorityClass "RUNTIME_CLASS" .Values.jobs.runtimeClass "PULL_SECRET" .Values.jobs.pullSecret }}
 {{- if $value }}

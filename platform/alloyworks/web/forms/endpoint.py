@@ -33,7 +33,7 @@ class EndpointForm(forms.Form):
             for group in groups
             if not any(choice.value.startswith(choices.TO_COME) for choice in group.choices)
         ]
-        rows = Endpoint.objects.filter(organisation=principal.organisation, mixture=None)
+        rows = Endpoint.objects.filter(organisation=principal.organisation, mixture__isnull=True)
         names = [(name, name) for name in rows.order_by("name").values_list("name", flat=True)]
         self.fields["model_id"].choices = [("", "Choose…"), *offered]  # type: ignore[attr-defined]
         self.fields["agents"].choices = names  # type: ignore[attr-defined]

@@ -31,6 +31,18 @@ ports:
   {{- include "alloyworks.ports" (list .port) | nindent 2 }}
 {{- end -}}
 
+{{/* To the servers of endpoints. */}}
+{{- define "alloyworks.to-model-servers" -}}
+- to:
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: {{ include "alloyworks.jobs-namespace" . }}
+      podSelector:
+        matchLabels:
+          app.kubernetes.io/component: model-server
+  {{- include "alloyworks.ports" (list 8000) | nindent 2 }}
+{{- end -}}
+
 {{- define "alloyworks.to-dns" -}}
 - to:
     - namespaceSelector:

@@ -81,6 +81,7 @@ def grant(cursor: CursorWrapper, name: str) -> None:
         "GRANT EXECUTE ON FUNCTION alloy_jobs_to_look_at(), alloy_jobs_to_tidy() TO {role}",
         "GRANT EXECUTE ON FUNCTION alloy_queue() TO {role}",
         "GRANT EXECUTE ON FUNCTION alloy_due_messages(), alloy_figures() TO {role}",
+        "GRANT EXECUTE ON FUNCTION alloy_key(text) TO {role}",
     ]
     for statement in statements:
         cursor.execute(sql.SQL(statement).format(role=sql.Identifier(name)))

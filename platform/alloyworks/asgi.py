@@ -1,15 +1,29 @@
 """The web application, for `alloyworks.serve` or another ASGI server."""
 
 import os
+from collections.abc import Awaitable
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alloyworks.settings")
-django = get_asgi_application()
+streams = get_asgi_application()
 
 from alloyworks.api.bodies import BoundedBodies  # needs the settings
+from alloyworks.config import config
 from alloyworks.jobs import pulse
-from alloyworks.overload import Overload
+from alloyworks.overload import Overload, Receive, Scope, Send
+from alloyworks.threads import InOneThread
+
+PROBES = 4  # threads for those, which are answered however many requests there are
+pages = InOneThread(config.max_requests + PROBES)
+
+
+def django(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    """Streams end when their reader goes, which Django's own handler sees to."""
+    is_stream = str(scope.get("path")).endswith(("/stream", "/export"))
+    handler = streams if is_stream else pages
+    return handler(scope, receive, send)
+
 
 pulse.keep_beating(pulse.WEB)
 application = Overload(BoundedBodies(django))

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -20,17 +21,33 @@ from alloyworks.storage import objects
 def url(committed_db: None) -> Iterator[str]:
     objects.ensure_bucket()
     port = ports.claim_inner(None)
-    command = python("alloyworks.serve", "--port", str(port))
+    with serving("--port", str(port)) as process:
+        wait_for(process, port)
+        yield address(port)
+
+
+@contextmanager
+def serving(*words: str) -> Iterator[subprocess.Popen[bytes]]:
     variables = {"ALLOY_MAX_REQUESTS": "4", "ALLOY_LOG_FORMAT": "console"}
-    with subprocess.Popen(command, env=os.environ | variables) as process:
-        url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 30
-        while not is_well(url):
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.1)
-        yield url
-        process.send_signal(signal.SIGTERM)
+    with subprocess.Popen(
+        python("alloyworks.serve", *words), env=os.environ | variables
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) in (0, -signal.SIGTERM)  # uvicorn ends as it was told
+
+
+def wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + 30
+    while not is_well(address(port)):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def address(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
 
 
 def is_well(url: str) -> bool:
@@ -71,3 +88,16 @@ def test_those_who_send_slowly_keep_nobody_out(url: str) -> None:
         for connection in slow:
             connection.close()
     assert ask(url).status_code == 200
+
+
+def test_of_two_that_share_a_port_either_answers_for_both(committed_db: None) -> None:
+    objects.ensure_bucket()
+    shared, *own = (ports.claim_inner(None) for _ in range(3))
+    words = [("--port", str(shared), "--own-port", str(port)) for port in own]
+    with serving(*words[0]) as first:
+        wait_for(first, own[0])
+        with serving(*words[1]) as second:
+            wait_for(second, own[1])
+            assert all(ask(address(shared)).status_code == 200 for _ in range(20))
+        assert not is_well(address(own[1]))
+        assert all(ask(address(shared)).status_code == 200 for _ in range(20))

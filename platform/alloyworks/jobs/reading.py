@@ -9,6 +9,7 @@ from django.db.models.functions import Mod, RowNumber
 from alloyworks.accounts.principal import Principal
 from alloyworks.errors import NotFound
 from alloyworks.jobs.models import Attempt, Event, Job, Metric
+from alloyworks.jobs.states import SUCCEEDED
 
 Point = tuple[int, float]  # step, value
 
@@ -26,11 +27,11 @@ def listed(principal: Principal, **wanted: Any) -> QuerySet[Job]:
 
 
 def get(principal: Principal, job_id: UUID) -> Job:
-    found = jobs_of(principal).select_related("created_by", "model_version").filter(id=job_id)
-    job = found.first()
-    if job is None:
-        raise NotFound(f"There is no job {job_id}.")
-    return job
+    jobs = jobs_of(principal).select_related("created_by", "model_version")
+    try:
+        return jobs.get(id=job_id)
+    except Job.DoesNotExist:
+        raise NotFound(f"There is no job {job_id}.") from None
 
 
 def attempts_of(principal: Principal, job_id: UUID) -> QuerySet[Attempt]:
@@ -77,5 +78,5 @@ def report(principal: Principal, job_id: UUID, name: str) -> dict[str, Any]:
 
 def model_id(job: Job) -> UUID | None:
     """The model that the job made."""
-    model = getattr(job, "model_version", None)
+    model = getattr(job, "model_version", None) if job.state == SUCCEEDED else None
     return model.id if model else None

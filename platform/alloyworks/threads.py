@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
@@ -44,6 +44,7 @@ class InOneThread(ASGIHandler):
         set_script_prefix(get_script_prefix(scope))
         request_started.send(sender=self.__class__, scope=scope)
         request, refusal = self.create_request(scope, body)
-        response: HttpResponseBase = refusal or self.get_response(request)
+        answer = self.get_response(request) if request else refusal
+        response = cast(HttpResponseBase, answer)  # one of the two is there
         response.close()  # gives the database connection back; the content stays
         return response

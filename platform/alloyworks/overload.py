@@ -7,6 +7,7 @@ Streams count apart, because they are open for hours. Probes are answered always
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from alloyworks.api.problems import MEDIA_TYPE
@@ -62,13 +63,14 @@ class _Request:
     def __init__(self, places: dict[str, int], scope: Scope, receive: Receive) -> None:
         self._open, self._receive = places, receive
         self.kind = "streams" if scope["path"].endswith("/stream") else "requests"
+        self.awaits_body = _has_body(scope)
         self.complete = self.inside = False
 
     async def receive(self) -> Message:
         if self.complete:  # what comes now is that the reader has gone
             return await self._receive()
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(BODY_SECONDS) if self.awaits_body else nullcontext():
                 message = await self._receive()
         except TimeoutError:
             raise Silent(
@@ -89,6 +91,13 @@ class _Request:
     def leave(self) -> None:
         if self.inside:
             self._open[self.kind] -= 1
+
+
+def _has_body(scope: Scope) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in scope["headers"]
+    )
 
 
 async def _answer(problem: Problem, send: Send) -> None:

@@ -7,11 +7,10 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from alloyworks.accounts import audit, factors
@@ -19,6 +18,7 @@ from alloyworks.accounts.models import ApiKey, Organisation, Role, User
 from alloyworks.accounts.principal import Principal
 from alloyworks.accounts.roles import SCOPES, Scope, allowed, roles_up_to, weaker
 from alloyworks.errors import FieldError, Invalid, NotFound, Unauthenticated, invalid
+from alloyworks.rows import as_read
 from alloyworks.tenancy import scope
 
 SEEN_EVERY = timedelta(minutes=1)
@@ -27,7 +27,6 @@ NAME_LENGTH = 120
 NEW_KEY = "Make a new one on the page /accounts/keys/."
 
 
-AnyModel = TypeVar("AnyModel", bound=Model)
 _OF_THE_KEY = (
     *("id", "organisation_id", "created_by_id", "created_at", "name", "prefix", "role", "scopes"),
     *("expires_at", "revoked_at", "last_used_at"),
@@ -100,29 +99,23 @@ def _known(digest: str) -> tuple[ApiKey, str]:
         if found is None:
             raise Unauthenticated(f"This API key is not known. {NEW_KEY}")
         told = dict(zip([column.name for column in cursor.description], found, strict=True))
-    organisation = _row(
+    organisation = as_read(
         Organisation,
         id=told["organisation_id"],
         name=told["organisation_name"],
         requires_mfa=told["requires_mfa"],
         created_at=told["organisation_created_at"],
     )
-    user = _row(
+    user = as_read(
         User,
         id=told["created_by_id"],
         email=told["email"],
         name=told["person"],
         is_active=told["is_active"],
     )
-    key = _row(ApiKey, **{name: told[name] for name in _OF_THE_KEY})
+    key = as_read(ApiKey, **{name: told[name] for name in _OF_THE_KEY})
     key.organisation, key.created_by = organisation, user
     return key, told["membership"] or ""
-
-
-def _row(kind: type[AnyModel], **values: Any) -> AnyModel:
-    """As if it had been read with these fields alone."""
-    fields = [field.attname for field in kind._meta.concrete_fields if field.attname in values]
-    return kind.from_db("default", fields, [values[name] for name in fields])
 
 
 def keys_of(principal: Principal) -> QuerySet[ApiKey]:

@@ -21,9 +21,10 @@ pages = InOneThread(config.max_requests + PROBES)
 
 
 def django(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-    """Streams end when their reader goes, which Django's own handler sees to."""
-    is_stream = str(scope.get("path")).endswith(("/stream", "/export"))
-    handler = streams if is_stream else pages
+    """What is sent piece by piece ends when its reader goes, which Django's own handler sees to."""
+    path = str(scope.get("path"))
+    in_pieces = path.startswith("/static/") or path.endswith(("/stream", "/export"))
+    handler = streams if in_pieces else pages
     return handler(scope, receive, send)
 
 

@@ -23,7 +23,7 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 class InOneThread(ASGIHandler):
-    """Not for answers that are streamed: who reads them is not looked after."""
+    """Not for answers that are sent piece by piece: who reads them is not looked after."""
 
     def __init__(self, threads: int) -> None:
         super().__init__()
@@ -47,4 +47,6 @@ class InOneThread(ASGIHandler):
         answer = self.get_response(request) if request else refusal
         response = cast(HttpResponseBase, answer)  # one of the two is there
         response.close()  # gives the database connection back; the content stays
+        if response.streaming:
+            raise RuntimeError(f"{scope['path']} is sent in pieces; asgi.py knows such paths")
         return response

@@ -1,6 +1,7 @@
 """The web process under more load than it can carry: a real one, with four places."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -101,3 +103,13 @@ def test_of_two_that_share_a_port_either_answers_for_both(committed_db: None) ->
             assert all(ask(address(shared)).status_code == 200 for _ in range(20))
         assert not is_well(address(own[1]))
         assert all(ask(address(shared)).status_code == 200 for _ in range(20))
+
+
+def test_files_of_the_pages_come_whole(url: str) -> None:
+    page = httpx.get(f"{url}/accounts/login/").text
+    found = sorted(set(re.findall(r'(?:href|src)="(/static/[^"#]+)', page)))
+    assert {Path(path).suffix for path in found} >= {".css", ".js", ".svg"}
+    for path in found:
+        answer = httpx.get(f"{url}{path}")
+        assert answer.status_code == 200
+        assert len(answer.content) > 100 and answer.headers["Content-Type"]

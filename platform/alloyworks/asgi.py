@@ -13,8 +13,9 @@ streams = get_asgi_application()
 from alloyworks.api.bodies import BoundedBodies  # needs the settings
 from alloyworks.config import config
 from alloyworks.jobs import pulse
-from alloyworks.overload import Overload, Receive, Scope, Send
+from alloyworks.overload import Overload
 from alloyworks.threads import InOneThread
+from alloyworks.wire import Receive, Scope, Send
 
 PROBES = 4  # threads for those, which are answered however many requests there are
 pages = InOneThread(config.max_requests + PROBES)
@@ -32,7 +33,7 @@ pulse.keep_beating(pulse.WEB)
 application = Overload(BoundedBodies(django))
 
 # All that is loaded by now stays. Without this the collector would go through it again with every full
-# round, and meanwhile no request of this process would move: for a fifth of a second.
+# round, and meanwhile no request of this process would move: for a tenth of a second and more.
 _ = get_resolver().url_patterns
 gc.collect()
 gc.freeze()

@@ -6,19 +6,13 @@ Streams count apart, because they are open for hours. Probes are answered always
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from alloyworks.api.problems import MEDIA_TYPE
 from alloyworks.config import config
 from alloyworks.errors import Problem
-
-Message = Mapping[str, Any]
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from alloyworks.wire import App, Message, Receive, Scope, Send
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 BODY_SECONDS = 30.0  # of silence in the middle of a body

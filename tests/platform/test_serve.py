@@ -14,9 +14,15 @@ from pathlib import Path
 import httpx
 import pytest
 
+from alloyworks.accounts import keys
+from alloyworks.accounts.models import Role
+from alloyworks.accounts.principal import Principal
 from alloyworks.embedded import ports
 from alloyworks.embedded.services import python
+from alloyworks.jobs.models import JobState
 from alloyworks.storage import objects
+from alloyworks.tenancy import scope
+from tests.platform.attempts import new_job
 
 
 @pytest.fixture
@@ -113,3 +119,29 @@ def test_files_of_the_pages_come_whole(url: str) -> None:
         answer = httpx.get(f"{url}{path}")
         assert answer.status_code == 200
         assert len(answer.content) > 100 and answer.headers["Content-Type"]
+
+
+def test_who_comes_next_finds_nothing_of_who_was_there_before(
+    url: str, alice: Principal, charlie: Principal
+) -> None:
+    """Threads and database connections are used again, whatever became of the request before."""
+    made = {owner: _job_and_key(owner) for owner in (alice, charlie)}
+
+    def visit(number: int) -> None:
+        owner, other = (alice, charlie) if number % 2 else (charlie, alice)
+        job, key = made[owner]
+        asked = httpx.Client(base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {key}"})
+        assert [one["id"] for one in asked.get("/jobs").json()["items"]] == [job]
+        assert asked.get(f"/jobs/{made[other][0]}").status_code == 404
+        assert asked.post("/jobs", json={"kind": "merge"}).status_code == 422
+        assert asked.get(f"/jobs/{job}").json()["created_by"] == owner.user.email
+        assert httpx.get(f"{url}/api/v1/jobs/{job}").status_code == 401
+
+    with ThreadPoolExecutor(3) as threads:  # fewer than there are places
+        list(threads.map(visit, range(24)))
+
+
+def _job_and_key(owner: Principal) -> tuple[str, str]:
+    with scope(owner.organisation.id, owner.user.id):
+        job = new_job(owner, created_by=owner.user, state=JobState.SUCCEEDED)
+        return str(job.id), keys.create(owner, "test", Role.MEMBER)[1]

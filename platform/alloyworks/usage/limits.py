@@ -19,8 +19,8 @@ from alloyworks.usage.models import Limits
 from alloyworks.usage.months import next_month, this_month
 
 NEAR = 100  # jobs: no more are submitted in the same moment
-_STARTED = (STARTING, RUNNING)
 ASK = "Ask the operator of this deployment for more."
+_STARTED = (STARTING, RUNNING)
 
 
 STORED = """
@@ -32,13 +32,14 @@ STORED = """
     ) manifests, jsonb_array_elements(files) file
 """
 USED = """
-    SELECT count(id) FILTER (WHERE state = ANY(%(started)s)), count(id), gpu_hours, job_hours
-    FROM (
-        SELECT coalesce(sum(seconds * gpus), 0) / 3600, coalesce(sum(seconds), 0) / 3600
-        FROM usage_usage WHERE organisation_id = %(organisation)s AND begun_at >= %(month)s
-    ) hours (gpu_hours, job_hours)
-    LEFT JOIN jobs_job ON organisation_id = %(organisation)s AND state = ANY(%(unfinished)s)
-    GROUP BY gpu_hours, job_hours
+    SELECT count(*) FILTER (WHERE state = ANY(%(started)s)), count(*), (
+        SELECT coalesce(sum(seconds * gpus), 0) / 3600 FROM usage_usage
+        WHERE organisation_id = %(organisation)s AND begun_at >= %(month)s
+    ), (
+        SELECT coalesce(sum(seconds), 0) / 3600 FROM usage_usage
+        WHERE organisation_id = %(organisation)s AND begun_at >= %(month)s
+    )
+    FROM jobs_job WHERE organisation_id = %(organisation)s AND state = ANY(%(unfinished)s)
 """
 
 

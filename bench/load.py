@@ -5,12 +5,18 @@
 Brings up a stack of its own; requests are sent when they are due, whether or not earlier ones have
 been answered, over kept-alive connections from this machine: the sender and the platform share its
 cores. A request's time counts from when it was due. `start` is the time from a submission to the
-job's running while a slot is free.
+job's running while a slot is free, `successor` that from the SIGKILL of an attempt's runner to the
+opening of the next attempt, with its pause. The jobs that are submitted at a rate wait, because their
+organisation may run none: an engine would take a core, and what is measured is their acceptance.
 """
 
 import json
+import os
 import random
+import signal
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -18,7 +24,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bench.faults.plays import Accepted, merge_of, merges
+from bench.faults.plays import Accepted, merge_of, merges, trains_long
 from bench.faults.stage import Stage, stage
 from bench.load_sender import Sent, send
 from bench.machine import where
@@ -28,7 +34,7 @@ Figures = dict[str, Any]
 JOBS = 1_000_000
 SECONDS = 60.0
 SETTINGS = {"ALLOY_LOCAL_SLOTS": "1", "ALLOY_API_RATE": "0", "ALLOY_LIMIT_OPEN_JOBS": "1000000"}
-STARTS = 10
+STARTS, KILLS = 10, 10
 
 
 def run(quick: bool = False, only: Sequence[str] = ()) -> Iterator[tuple[str, Figures]]:
@@ -42,6 +48,7 @@ def run(quick: bool = False, only: Sequence[str] = ()) -> Iterator[tuple[str, Fi
         fill(url, here.tenants[0].organisation, 1000 if quick else JOBS)
         rows = {
             "start": lambda: _starts(here),
+            "successor of a killed attempt": lambda: _successors(here),
             "GET /jobs/{id}, 300 a second": lambda: _reads(here, 300, seconds),
             "POST /jobs, 50 a second": lambda: _submissions(here, 50, seconds),
         }
@@ -73,6 +80,30 @@ def _start(job: Accepted) -> float:
     return begun - made
 
 
+def _successors(here: Stage) -> Figures:
+    """The first attempt of one training after the other is killed."""
+    found = [_successor(here) for _ in range(KILLS)]
+    return {"median ms": round(1000 * statistics.median(found)), "≤ ms": 15_000} | {
+        "max ms": round(1000 * max(found)),
+        "met": max(found) <= 15,
+    }
+
+
+def _successor(here: Stage) -> float:
+    (job,) = trains_long(here, here.tenants[0], random.Random(0))
+    while not (runners := [one for one in here.runners() if one.job == job.id]):
+        time.sleep(0.2)
+    time.sleep(random.uniform(1, 5))  # while it starts, or works
+    killed = time.time()
+    os.kill(runners[0].agent.pid, signal.SIGKILL)
+    while len(attempts := job.tenant.attempts(job.id)) < 2:
+        time.sleep(0.1)
+    job.tenant.cancel(job.id)
+    while job.tenant.job(job.id)["finished_at"] is None:
+        time.sleep(0.1)
+    return _at(next(one for one in attempts if one["number"] == 2)["created_at"]) - killed
+
+
 def _reads(here: Stage, rate: int, seconds: float) -> Figures:
     (job,) = _merge(here)
     _start(job)
@@ -81,9 +112,16 @@ def _reads(here: Stage, rate: int, seconds: float) -> Figures:
 
 
 def _submissions(here: Stage, rate: int, seconds: float) -> Figures:
-    """Of jobs that wait: what is measured is their acceptance."""
+    _let_wait(here)
     request = _request(here, "POST", "/jobs", json.dumps(merge_of(here.bases, 0.5)).encode())
     return _told(send(here.running.url, request, rate, seconds), 201, rate, 300)
+
+
+def _let_wait(here: Stage) -> None:
+    """Whatever is submitted from now on."""
+    alloy = Path(sys.executable).with_name("alloy")
+    words = [str(alloy), "limits", here.tenants[0].organisation, "--running-jobs", "0"]
+    subprocess.run(words, env=os.environ | here.environment, check=True, stdout=subprocess.DEVNULL)
 
 
 def _request(here: Stage, method: str, path: str, body: bytes = b"") -> bytes:

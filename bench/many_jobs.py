@@ -12,7 +12,9 @@ _KNOWN = {
     "attempt_limit": "3",
     "files": "'[]'",
 }
-_EMPTY = {"jsonb": "'{}'", "integer": "0", "character varying": "''", "text": "''"}
+_NUMBERS = ("smallint", "integer", "bigint", "double precision")
+_EMPTY = {"jsonb": "'{}'", "character varying": "''", "text": "''", "boolean": "false"}
+_EMPTY |= dict.fromkeys(_NUMBERS, "0")
 _NEEDED = """
     SELECT column_name, data_type FROM information_schema.columns
     WHERE table_name = 'jobs_job' AND is_nullable = 'NO' AND column_default IS NULL

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results" / "story.json"
 PAGE = ROOT / "docs" / "story.md"
 PICTURE = PAGE.with_suffix(".svg")
+LONGEST = 42  # letters of a name in the picture
 HEAD = (
     "| | elements, % | capitals, % | mean, % | ms an answer | tokens read | written | GB |",
     "|---|--:|--:|--:|--:|--:|--:|--:|",
@@ -43,10 +44,14 @@ def drawn(figures: Figures) -> dict[str, dict[str, Any]]:
     order = [*(n for n in figures if ":" not in n and n != EVOLVED), *best, EVOLVED]
     order += [name for name in figures if name.startswith(("experts: ", "agents: "))]
     return {
-        name: {**figures[name], "tokens": round(_tokens(figures[name]))}
+        _short(name): {**figures[name], "tokens": round(_tokens(figures[name]))}
         for name in order
         if name in figures
     }
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def _tokens(row: Mapping[str, Any]) -> float:

@@ -14,6 +14,8 @@ from bench.faults.stage import Runner
 from bench.faults.tenant import Tenant
 
 Fault = Callable[[Nemesis], None]
+# Of us with the broker, in seconds: it may hang, and who woke it up would wait for it.
+PATIENCE = {"socket_timeout": 2, "socket_connect_timeout": 2}
 
 
 def kill(nemesis: Nemesis, spare: str = "") -> None:
@@ -59,6 +61,7 @@ def garble(nemesis: Nemesis) -> None:
     words = [*jobs, *jobs, ("no-id", "at all"), ("../../etc", "'; DROP TABLE jobs_job")]
     try:
         with Celery(broker=url, set_as_current=False) as app:
+            app.conf.broker_transport_options = PATIENCE
             for args in words:
                 app.send_task("alloyworks.jobs.tasks.look", args, retry=False)
             app.send_task("alloyworks.no.such.task", retry=False)
@@ -169,7 +172,7 @@ def freezing(seconds: float) -> Fault:
 def _asked(nemesis: Nemesis, question: Callable[["redis.Redis"], object]) -> bool:
     url = nemesis.stage.environment["ALLOY_BROKER_URL"]
     try:
-        with redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2) as broker:
+        with redis.Redis.from_url(url, **PATIENCE) as broker:
             question(broker)
     except redis.RedisError:
         return False

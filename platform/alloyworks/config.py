@@ -66,6 +66,7 @@ class Config(BaseSettings):
     )
     upload_max_bytes: int = Field(2 * 1024**3, ge=1024, description="Largest dataset file")
     max_requests: int = Field(32, ge=1, description="At once in a web process; more are told 503")
+    web_processes: int = Field(2, ge=1, le=64, description="Of the embedded stack, on one port")
     max_streams: int = Field(500, ge=1, description="Open event streams of a web process")
     webhook_allow_http: bool = Field(
         False, description="Also http://, which anybody on the way reads"

@@ -1,23 +1,19 @@
 """Answers more requests than can be served with 503 at once, instead of letting all of them wait.
 
 A request counts from when all of it has come: who sends slowly holds a socket and nothing else.
-Streams count apart, because they are open for hours; so does what waits for a model's answer. Probes are answered always.
+Streams count apart, because they are open for hours; so does what waits for a model's answer. Probes are
+answered always.
 """
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ClassVar
+from contextlib import nullcontext
+from typing import ClassVar
 
 from alloyworks.api.problems import MEDIA_TYPE
 from alloyworks.config import config
 from alloyworks.errors import Problem
-
-Message = Mapping[str, Any]
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from alloyworks.wire import App, Message, Receive, Scope, Send
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 BODY_SECONDS = 30.0  # of silence in the middle of a body
@@ -63,13 +59,14 @@ class _Request:
         self._open, self._receive = places, receive
         long = scope["path"].endswith("/stream") or scope["path"].startswith("/v1/")
         self.kind = "streams" if long else "requests"
+        self.awaits_body = _has_body(scope)
         self.complete = self.inside = False
 
     async def receive(self) -> Message:
         if self.complete:  # what comes now is that the reader has gone
             return await self._receive()
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(BODY_SECONDS) if self.awaits_body else nullcontext():
                 message = await self._receive()
         except TimeoutError:
             raise Silent(
@@ -90,6 +87,13 @@ class _Request:
     def leave(self) -> None:
         if self.inside:
             self._open[self.kind] -= 1
+
+
+def _has_body(scope: Scope) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in scope["headers"]
+    )
 
 
 async def _answer(problem: Problem, send: Send) -> None:

@@ -8,8 +8,9 @@ The web and worker processes connect as a role that owns nothing and can't bypas
     alloy.secret         the one row whose secret has this hash (API key, invitation, run token)
 
 Outside a scope nothing is seen. The only views across tenants are functions: for the reconciler
-`alloy_jobs_to_look_at()` and `alloy_jobs_to_tidy()`, which tell ids and nothing else, and
-`alloy_queue()`, which tells ids and numbers of jobs that wait or run.
+`alloy_jobs_to_look_at()` and `alloy_jobs_to_tidy()`, which tell ids and nothing else, `alloy_turns()`
+and `alloy_started()`, which tell ids and numbers of jobs that wait or run, and for whoever says the
+secret of an API key `alloy_key()`, which tells whose it is.
 """
 
 from collections.abc import Iterator

@@ -68,7 +68,8 @@ class Visitor:
                 self.page.screenshot(
                     path=self.shots / f"{name}-{size}-{scheme}.png", full_page=True
                 )
-                assert self._faults() == [], f"{name}, {size}, {scheme}"
+                faults = self._faults()
+                assert not faults, "\n".join([f"{name}, {size}, {scheme}", *faults])
             overflow = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert overflow <= 0, f"{name} is {overflow} px too wide for {width} px"
         wide, high = SIZES["wide"]

@@ -6,19 +6,24 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from alloyengine.errors import CapacityError, EngineError, InputError, Stopped
+from alloyengine.evolve import begin, crowd
+from alloyengine.evolve.crowd import Alone, Crowd, Helper, Task
 from alloyengine.evolve.history import NAME
 from alloyengine.evolve.run import run
 from alloyengine.evolve.selection import Below, Dominated
+from alloyengine.evolve.trial import Trials
 from alloyengine.report import Silent
-from tests.engine.evolving import Recording, spec_of
+from tests.engine.evolving import Player, Recording, questions_of, spec_of
 from tests.engine.test_evolve_run import candidates, inputs, lines, spec
 
 __all__ = ["inputs"]
@@ -50,6 +55,48 @@ def test_when_it_is_stopped_its_helpers_end(inputs: dict[str, Path], tmp_path: P
     with pytest.raises(Stopped):
         run(spec(workers=2), inputs, tmp_path / "out", Recording(stop_after=3))
     assert not multiprocessing.active_children()
+
+
+def test_who_waits_for_a_helper_hears_the_order_to_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Silence:
+        """A line on which nothing ever comes."""
+
+        def poll(self, seconds: float) -> bool:
+            time.sleep(seconds)
+            return False
+
+        def send(self, task: Task) -> None:
+            """It is heard, and not answered."""
+
+    report, stopping = Recording(stop_after=0), threading.Event()
+    player: Any = Player(lambda weights: 1.0)
+    trials = Trials(spec_of(), player, questions_of(spec_of()), report)
+    several = Crowd(trials, [Helper(None, Silence())], stopping)
+    monkeypatch.setattr(Alone, "score", lambda self, tasks: [])  # its own share is done
+    task = Task(0, 1, [0.5, 0.5], None)
+    begun = time.monotonic()
+    with pytest.raises(Stopped):
+        several.score([task, task])
+    assert stopping.is_set() and time.monotonic() - begun < 5
+
+
+def test_a_fault_of_ours_in_a_helper_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not taken for a lack of memory."""
+    near, far = multiprocessing.Pipe()
+    monkeypatch.setattr(begin, "begun", _broken)
+    threads = torch.get_num_threads()
+    try:
+        crowd._help(1, spec_of(), {}, Path("nowhere"), far, threading.Event())
+    finally:
+        torch.set_num_threads(threads)
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        Helper(None, near).answer(lambda: None)
+
+
+def _broken(*_: Any) -> Any:
+    raise ZeroDivisionError("a fault of ours")
 
 
 def test_a_helper_that_dies_ends_the_search_with_words(

@@ -33,7 +33,7 @@ TUNINGS: list[dict[str, Any]] = [
     {"method": "lora", "rank": 4, "modules": ["q_proj", "v_proj"]},
 ]
 LARGE = Room(free=1 << 40, process=0)
-FAST = Speed(products=1e11, moves=1e10)
+FAST = Speed(products=1e11, moves=1e10, call=1e-5)
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_suspended_processes_cost_what_they_should_and_no_more(
     until(lambda: runs(user, job))
 
     # All of us sleep, or the database does, and the runner goes on: nobody is given up.
-    for names in (("web", "worker", "beat"), ("postgres",)):
+    for names in (("web", "web-2", "worker", "beat"), ("postgres",)):
         with suspended(*[until(lambda name=name: service(hasty, name)) for name in names]):
             time.sleep(LEASE + 5)
         time.sleep(LEASE / 2)

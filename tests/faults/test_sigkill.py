@@ -7,7 +7,7 @@ from alloyworks.embedded import stack
 from tests.faults.tools import ROWS, engine_of, kill, pipeline, runner, service, until
 
 pytestmark = pytest.mark.timeout(600)
-SERVICES = ["postgres", "valkey", "s3", "web", "worker", "beat"]
+SERVICES = ["postgres", "valkey", "s3", "web", "web-2", "worker", "beat"]
 
 
 def test_nothing_is_lost_whatever_is_killed(up: stack.Running, client: Client, base: str) -> None:

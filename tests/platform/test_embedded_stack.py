@@ -18,7 +18,7 @@ from alloyworks.embedded.processes import Mark
 from alloyworks.embedded.state import State
 from alloyworks.errors import Conflict
 
-NAMES = ["postgres", "valkey", "s3", "web", "worker", "beat"]
+NAMES = ["postgres", "valkey", "s3", "web", "web-2", "worker", "beat"]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -7,8 +7,10 @@ import sys
 
 import pytest
 
+from alloyworks.config import Config
 from alloyworks.embedded import ports
-from alloyworks.embedded.state import State, environment, state_dir
+from alloyworks.embedded.state import State, environment, state_dir, web_names
+from alloyworks.errors import Conflict
 
 
 @pytest.fixture
@@ -78,3 +80,12 @@ def test_a_port_that_another_stack_has_chosen_is_not_free(tmp_path):
 
     assert (told.stdout, told.stderr) == ("False\n", "")
     assert ports.claim(port)
+
+
+def test_a_number_of_web_processes_that_is_none_is_refused() -> None:
+    assert len(web_names({})) == Config.model_fields["web_processes"].default
+    assert web_names({"ALLOY_WEB_PROCESSES": "3"}) == ["web", "web-2", "web-3"]
+    assert web_names({"ALLOY_WEB_PROCESSES": "1"}) == ["web"]
+    for wrong in ("0", "many", "-1", "65", ""):
+        with pytest.raises(Conflict, match=f"ALLOY_WEB_PROCESSES is '{wrong}'; use 1 to 64"):
+            web_names({"ALLOY_WEB_PROCESSES": wrong})

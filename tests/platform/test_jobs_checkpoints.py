@@ -195,9 +195,12 @@ def test_a_failed_job_keeps_them_for_a_while(alice: Principal, attempt: Attempt)
     uploaded(call, "config.json")
     call("finish", {"failure": {"code": "model_damaged", "fault": "user", "message": "No."}})
     late = keys.attempt_prefix(attempt.organisation_id, attempt.job_id, 1) + "config.json"
-    assert due() == []
+    assert due() == [attempt.job_id]
+    leftovers.tidy_all()  # as when the message of the attempt's end was lost
+    assert (objects.stat(late), due()) == (None, [])
 
-    age(attempt, lifecycle.TIDY_AFTER)
+    objects.put_bytes(late, b"sent to a URL signed before")
+    age(attempt, leftovers.URLS_END)
     assert due() == [attempt.job_id]
     leftovers.tidy_all()
     assert objects.stat(late) is None

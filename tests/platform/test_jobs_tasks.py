@@ -94,7 +94,7 @@ def test_beat_makes_the_rounds_that_no_worker_makes(
 ) -> None:
     rounds = []
     monkeypatch.setattr(beat, "look_at_all", lambda: rounds.append(1))
-    monkeypatch.setattr(beat, "_send_messages", lambda: None)
+    monkeypatch.setattr(beat, "_do_the_rest", lambda: None)
     monkeypatch.setattr(beat.connection, "close", lambda: None)
 
     beat.stand_in()
@@ -107,6 +107,17 @@ def test_beat_makes_the_rounds_that_no_worker_makes(
     Pulse.objects.update(at=timezone.now() - timedelta(minutes=1))
     beat.stand_in()
     assert len(rounds) == 2
+
+
+def test_beat_sends_and_tidies_beside_its_clock(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = []
+    monkeypatch.setattr(beat.rounds, "send_due", lambda: done.append("sent"))
+    monkeypatch.setattr(beat.leftovers, "tidy_all", lambda: done.append("tidied"))
+    monkeypatch.setattr(beat.connection, "close", lambda: None)
+
+    beat._do_the_rest()
+    beat._beside.join(10)
+    assert done == ["sent", "tidied"]
 
 
 def test_beats_own_scheduler_is_used_and_asks_for_rounds() -> None:

@@ -1,61 +1,107 @@
-"""Fair shares of the slots, as a rule on lists."""
+"""Fair shares of the slots: what the database says, held against the rule in its simplest words."""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from hypothesis import given
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alloyworks.jobs.turn import Waiting, in_turn
+from alloyworks.accounts import signup
+from alloyworks.accounts.principal import Principal
+from alloyworks.jobs import turn
+from alloyworks.jobs.models import Job, JobState
+from alloyworks.tenancy import scope
+from tests.platform.attempts import new_job
+from tests.platform.conftest import PASSWORD
 
-A, B, C = (UUID(int=number) for number in (1, 2, 3))
-
-
-def queue(*owners: UUID, priorities: tuple[int, ...] = ()) -> list[Waiting]:
-    """Jobs in the order in which they were submitted."""
-    ranks = priorities or (0,) * len(owners)
-    return [
-        Waiting(UUID(int=100 + number), owner, rank)
-        for number, (owner, rank) in enumerate(zip(owners, ranks, strict=True))
-    ]
+Owner = int  # which of the three
+Asked = list[tuple[Owner, int]]  # whose job, and its priority, in the order of submission
 
 
-def owners(queued: list[Waiting], **running: int) -> str:
-    names = {A: "A", B: "B", C: "C"}
-    counted = Counter({owner: running[name] for owner, name in names.items() if name in running})
-    return "".join(names[one.organisation] for one in in_turn(queued, counted))
+@pytest.fixture
+def owners(alice: Principal, charlie: Principal) -> list[Principal]:
+    eve = signup.register("Initech", "eve@initech.example", PASSWORD, "Eve")
+    return [alice, charlie, eve]
 
 
-def test_a_long_queue_does_not_hold_up_a_short_one() -> None:
-    assert owners(queue(*[A] * 1000, B))[:3] == "ABA"
-
-
-def test_who_runs_nothing_comes_before_who_runs_much() -> None:
-    assert owners(queue(A, A, B, B), A=2) == "BBAA"
-
-
-def test_among_equals_the_longest_wait_counts() -> None:
-    assert owners(queue(B, A, C)) == "BAC"
-
-
-def test_priority_counts_inside_an_organisation_alone() -> None:
-    queued = queue(A, B, B, priorities=(0, 0, 9))
-    order = list(in_turn(queued, Counter()))
-
-    assert [queued.index(one) for one in order] == [0, 2, 1]
-
-
-@given(st.lists(st.tuples(st.sampled_from([A, B, C]), st.integers(-3, 3)), max_size=40))
-def test_everybody_gets_a_turn_and_nobody_two_more_than_another(
-    asked: list[tuple[UUID, int]],
+@pytest.mark.parametrize(
+    ("asked", "running", "order"),
+    [
+        pytest.param([0, 0, 0, 0, 1], [], [0, 1, 0, 0, 0], id="a long queue holds up no short one"),
+        pytest.param([0, 0, 1, 1], [0, 0], [1, 1, 0, 0], id="who runs nothing goes first"),
+        pytest.param([1, 0, 2], [], [1, 0, 2], id="among equals the longest wait counts"),
+    ],
+)
+def test_slots_are_given_out_in_turn(
+    owners: list[Principal], asked: list[Owner], running: list[Owner], order: list[Owner]
 ) -> None:
-    queued = [Waiting(UUID(int=100 + n), owner, rank) for n, (owner, rank) in enumerate(asked)]
-    order = list(in_turn(queued, Counter()))
-    assert sorted(order, key=lambda one: one.job) == queued
-    given_out: Counter[UUID] = Counter()
-    left = Counter(one.organisation for one in queued)
-    for one in order:
-        given_out[one.organisation] += 1
-        left[one.organisation] -= 1
-        waiting = [owner for owner in left if left[owner]]
-        assert all(given_out[one.organisation] <= given_out[owner] + 1 for owner in waiting)
+    submit(owners, [(owner, 0) for owner in asked], running)
+
+    assert [owner for owner, _ in told(owners)] == order
+
+
+def test_priority_counts_inside_an_organisation_alone(owners: list[Principal]) -> None:
+    first, second, urgent = submit(owners, [(0, 0), (1, 0), (1, 9)])
+
+    assert [job for _, job in told(owners)] == [first, urgent, second]
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(-2, 2)), max_size=12),
+    st.lists(st.integers(0, 2), max_size=4),
+)
+def test_the_order_is_that_of_giving_out_one_slot_after_the_other(
+    owners: list[Principal], asked: Asked, running: list[Owner]
+) -> None:
+    for owner in owners:
+        with scope(owner.organisation.id):
+            Job.objects.all().delete()
+    jobs = submit(owners, asked, running)
+    waiting = [(owner, -rank, job) for (owner, rank), job in zip(asked, jobs, strict=True)]
+    order = told(owners)
+
+    assert order == list(one_after_the_other(waiting, Counter(running)))
+    for place, (whose, job) in enumerate(order, 1):
+        found = turn.place_of(turn.Waiting(job, owners[whose].organisation.id))
+        assert found == turn.Place(place, running.count(whose), len(running))
+
+
+def test_a_job_that_is_not_queued_has_no_place(owners: list[Principal]) -> None:
+    submit(owners, [], [0])
+
+    assert turn.place_of(turn.Waiting(UUID(int=1), owners[0].organisation.id)).place is None
+
+
+def submit(owners: list[Principal], asked: Asked, running: Sequence[Owner] = ()) -> list[UUID]:
+    """Ids of the jobs that wait."""
+    for owner in running:
+        with scope(owners[owner].organisation.id):
+            new_job(owners[owner], state=JobState.RUNNING)
+    jobs = []
+    for owner, priority in asked:
+        with scope(owners[owner].organisation.id):
+            jobs.append(new_job(owners[owner], priority=priority).id)
+    return jobs
+
+
+def told(owners: list[Principal]) -> list[tuple[Owner, UUID]]:
+    number = {owner.organisation.id: index for index, owner in enumerate(owners)}
+    return [(number[one.organisation], one.job) for one in turn.in_turn()]
+
+
+def one_after_the_other(
+    waiting: list[tuple[Owner, int, UUID]], has: Counter[Owner]
+) -> Iterator[tuple[Owner, UUID]]:
+    """Next is who has fewest; among equals, whose next job is the oldest."""
+    left = sorted(waiting)
+    while left:
+        heads = {owner: job for owner, _, job in reversed(left)}
+        owner = min(heads, key=lambda owner: (has[owner], heads[owner]))
+        has[owner] += 1
+        left.remove(next(one for one in left if one[0] == owner))
+        yield owner, heads[owner]

@@ -44,6 +44,7 @@ def up(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> Iterator
         patch.setenv("ALLOY_WEBHOOK_ALLOW_HTTP", "true")
         patch.setenv("ALLOY_WEBHOOK_NETWORKS", "127.0.0.0/8")
         patch.setenv("ALLOY_WEBHOOK_PORTS", str(listener.port))
+        patch.setenv("ALLOY_WEB_PROCESSES", "1")  # the one that is told to stop
         try:
             running = stack.start(folder / "state")
             import_base(running, folder)

@@ -45,7 +45,8 @@ async def ask(app: Overload, path: str = "/jobs/", receive: Any = None) -> Sent:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    await app({"type": "http", "path": path}, receive or body(b""), send)
+    headers = [(b"content-length", b"1")]
+    await app({"type": "http", "path": path, "headers": headers}, receive or body(b""), send)
     return sent
 
 

@@ -86,3 +86,10 @@ def test_words_of_an_option_are_separated_by_commas(monkeypatch):
     bench(monkeypatch, lambda sizes: given.append(sizes) or {}, "--sizes", "0.1B, 3B")
 
     assert given == [["0.1B", "3B"]]
+
+
+def test_what_is_wider_than_the_terminal_is_listed_instead(monkeypatch):
+    wide = {f"figure number {n}": n for n in range(30)}
+    shown = bench(monkeypatch, lambda: {"narrow": {"s": 1}, "wide": wide}).stdout
+    assert "figure number 29 29" in shown.replace("\n", " ").replace("  ", " ")
+    assert "…" not in shown

@@ -167,8 +167,8 @@ def test_a_page_without_marks_is_not_overwritten():
 
 
 def test_scores_lie_on_the_scale():
-    assert scores_chart.across(0) == scores_chart.NAMES
-    assert scores_chart.across(100) == scores_chart.NAMES + scores_chart.SCALE
+    assert scores_chart.SCALE.across(0) == scores_chart.SCALE.names
+    assert scores_chart.SCALE.across(100) == scores_chart.SCALE.names + scores_chart.SCALE.width
 
 
 def test_the_picture_marks_both_tasks_of_every_row():

@@ -1,19 +1,12 @@
 """Stops a request's body before it fills the disk: Django reads all of it before anything else."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 from alloyworks.api.problems import MEDIA_TYPE, TOO_BIG
 from alloyworks.catalog.ingest.lines import LINE_BYTES
 from alloyworks.config import config
 from alloyworks.errors import BadRequest, Problem, TooLarge
-
-Message = Mapping[str, Any]
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from alloyworks.wire import App, Message, Receive, Scope, Send
 
 UPLOADS = {"/api/v1/datasets", "/datasets/new/"}
 NO_LENGTH = BadRequest("Send the upload with a Content-Length; chunked ones are not read.")

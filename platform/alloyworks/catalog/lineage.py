@@ -1,7 +1,7 @@
 """The family of a model: what it was made from, and what was made from it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -40,23 +40,24 @@ class Lineage:
 def lineage(principal: Principal, model: ModelVersion) -> Lineage:
     """The model, and all its ancestors and descendants that the principal may see."""
     family = {model.id}
-    _add(family, {model.id}, "child_id", "parent_id", principal)
-    _add(family, {model.id}, "parent_id", "child_id", principal)
+    _follow(family, {model.id}, "child_id", "parent_id", principal)
+    _follow(family, {model.id}, "parent_id", "child_id", principal)
     found = versions.models_of(principal).filter(id__in=family).order_by("id")
     nodes = [Node(m.id, m.name, m.version, m.origin, m.job_id) for m in found]
     return Lineage(nodes, _edges(principal, family), complete=len(family) < MOST)
 
 
-def lines(principal: Principal, models: Iterable[ModelVersion]) -> dict[UUID, tuple[str, ...]]:
+def lines(principal: Principal, models: Collection[ModelVersion]) -> dict[UUID, tuple[str, ...]]:
     """Of each model its label and those of its ancestors, the nearest first."""
     starts = {model.id for model in models}
     family = set(starts)
-    _add(family, starts, "child_id", "parent_id", principal)
-    rows = versions.models_of(principal).filter(id__in=family).defer("files", "facts")
-    labels = {model.id: versions.label(model) for model in rows}
-    parents = defaultdict[UUID, list[UUID]](list)
-    for parent, child in _edges(principal, family):
-        parents[child].append(parent)
+    visible = (None, principal.organisation.id)
+    known = {model.id: model for model in models if model.organisation_id in visible}
+    parents = _follow(family, starts, "child_id", "parent_id", principal)
+    if unknown := family - set(known):
+        rows = versions.models_of(principal).defer("files", "facts")
+        known |= rows.in_bulk(unknown)
+    labels = {identity: versions.label(model) for identity, model in known.items()}
     return {
         start: tuple(labels[i] for i in _line(start, parents) if i in labels) for start in starts
     }
@@ -73,14 +74,23 @@ def _line(start: UUID, parents: Mapping[UUID, list[UUID]]) -> list[UUID]:
     return queue
 
 
-def _add(family: set[UUID], starts: set[UUID], near: End, far: End, principal: Principal) -> None:
-    """Follows the edges from their `near` to their `far` end, one generation a query."""
+def _follow(
+    family: set[UUID], starts: set[UUID], near: End, far: End, principal: Principal
+) -> dict[UUID, list[UUID]]:
+    """Along the edges from their `near` to their `far` ends, one generation a query; enlarges the
+    family. What each model of it leads to.
+    """
+    leads = defaultdict[UUID, list[UUID]](list)
     generation = starts
     while generation and len(family) < MOST:
-        edges = _mine(principal).filter(**{f"{near}__in": generation})
-        reached = set(edges.order_by("id").values_list(far, flat=True)[:MOST])
+        edges = _mine(principal).filter(**{f"{near}__in": generation}).order_by("id")
+        reached = set[UUID]()
+        for begin, end in edges.values_list(near, far)[:MOST]:
+            leads[begin].append(end)
+            reached.add(end)
         generation = set(sorted(reached - family)[: MOST - len(family)])
         family |= generation
+    return leads
 
 
 def _mine(principal: Principal) -> QuerySet[ModelParent]:

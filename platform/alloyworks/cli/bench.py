@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 FOLDER = Path(__file__).resolve().parents[3] / "bench"
@@ -85,7 +86,9 @@ def _rows(
 
 
 def _show(name: str, figures: dict[str, Figures]) -> None:
-    """One row a measured thing, one column a figure; where it was measured is for the file."""
+    """One row a measured thing, one column a figure; or, where that is wider than the terminal, all
+    figures of a thing below its name. Where it was measured is for the file.
+    """
     flat = {
         what: {key: value for key, value in row.items() if not isinstance(value, dict)}
         for what, row in figures.items()
@@ -94,4 +97,10 @@ def _show(name: str, figures: dict[str, Figures]) -> None:
     table = Table("", *columns, title=f"bench {name}")
     for what, row in ((what, row) for what, row in flat.items() if row):
         table.add_row(what, *(str(row.get(column, "")) for column in columns))
-    console.print(table)
+    endless = console.options.update(max_width=10_000)
+    if console.measure(table, options=endless).maximum <= console.width:
+        console.print(table)
+        return
+    for what, row in flat.items():
+        console.print(f"[bold]{escape(what)}[/]")
+        console.print("  " + " · ".join(f"{escape(key)} {value}" for key, value in row.items()))

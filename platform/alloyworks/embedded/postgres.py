@@ -13,7 +13,7 @@ from alloyworks.embedded.state import DATABASE, OWNER, State, package_folder
 TUNING = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
-    "max_connections": "120",
+    "max_connections": "200",
     "shared_buffers": "128MB",
     "log_min_duration_statement": "1000",
 }

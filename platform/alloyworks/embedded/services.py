@@ -4,14 +4,14 @@ import shutil
 import signal
 import sys
 import sysconfig
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from alloyworks.embedded import health, postgres
 from alloyworks.embedded.ports import HOST
-from alloyworks.embedded.state import State, package_folder
+from alloyworks.embedded.state import PROBED, State, package_folder, web_names
 
 Check = Callable[[], None]
 
@@ -41,11 +41,7 @@ def stores(state: State, given: Mapping[str, str]) -> list[Service]:
 
 def own(state: State, environment: Mapping[str, str]) -> list[Service]:
     """Our own processes."""
-    return [
-        web(state, environment),
-        worker(environment),
-        beat(state),
-    ]
+    return [*web(state, environment), worker(environment), beat(state)]
 
 
 def database_server(state: State) -> Service:
@@ -99,14 +95,16 @@ def object_store(state: State) -> Service:
     )
 
 
-def web(state: State, environment: Mapping[str, str]) -> Service:
-    port = state.ports()["web"]
-    command = python("alloyworks.serve", "--host", HOST, "--port", str(port))
-    url = f"http://{HOST}:{port}/readyz"
-    secret = environment["ALLOY_SECRET_KEY"]
-    check = partial(health.page, url, secret)
-    # Requests in flight are finished; alloyworks.serve.GRACE bounds how long that takes.
-    return Service("web", command, check=check, patience=25)
+def web(state: State, environment: Mapping[str, str]) -> Iterator[Service]:
+    """Processes with one port. Python's are kept to one core each."""
+    shared = str(state.ports()["web"])
+    for name in web_names(environment):
+        own = str(state.ports()[name + PROBED])
+        command = python("alloyworks.serve", "--host", HOST, "--port", shared, "--own-port", own)
+        url = f"http://{HOST}:{own}/readyz"
+        check = partial(health.page, url, environment["ALLOY_SECRET_KEY"])
+        # Requests in flight are finished; alloyworks.serve.GRACE bounds how long that takes.
+        yield Service(name, command, check=check, patience=25)
 
 
 def worker(environment: Mapping[str, str]) -> Service:

@@ -12,7 +12,7 @@ from typing import Any
 
 from alloyworks.embedded import ports, processes, services, supervisor
 from alloyworks.embedded.processes import Mark
-from alloyworks.embedded.state import State, read_json
+from alloyworks.embedded.state import State, read_json, web_names
 from alloyworks.errors import Conflict, Problem
 
 START_SECONDS = 180.0
@@ -54,6 +54,7 @@ def start(
 ) -> Running:
     """Brings the stack up, or finds it up. A `tied` stack stops when this process dies."""
     state = State(state_dir)
+    web_names(os.environ)  # refuses what the supervisor can't do
     state.prepare()
     _let_end(state)
     was_up = is_up(state)

@@ -11,9 +11,12 @@ from typing import Any
 
 from alloyworks.embedded import ports
 from alloyworks.embedded.ports import HOST
+from alloyworks.errors import Conflict
 
 ROOT = Path(__file__).resolve().parents[3]
 DATABASE, BUCKET, OWNER, APP = "alloyworks", "alloyworks", "alloy_owner", "alloy_app"
+PROBED = " probed"  # of a web process, the name of the port that is its own
+WEB_PROCESSES, MOST_WEB_PROCESSES = "2", 64
 
 
 @dataclass(frozen=True)
@@ -67,14 +70,24 @@ class State:
         known: dict[str, int] = read_json(self.dir / "ports.json")
         return known
 
-    def choose_ports(self, web: int | None) -> dict[str, int]:
+    def choose_ports(
+        self, web: int | None, given: Mapping[str, str] = os.environ
+    ) -> dict[str, int]:
         """Last time's ports where they are still free; `web` is taken as given."""
         known = self.ports()
-        inner = ("postgres", "valkey", "s3")
+        inner = ["postgres", "valkey", "s3", *(name + PROBED for name in web_names(given))]
         chosen = {name: ports.claim_inner(known.get(name)) for name in inner}
         chosen["web"] = web or ports.claim_web(known.get("web"))
         write_json(self.dir / "ports.json", chosen)
         return chosen
+
+
+def web_names(environment: Mapping[str, str]) -> list[str]:
+    """Of the web processes, as services. Raises Conflict for a number that is none."""
+    count = environment.get("ALLOY_WEB_PROCESSES", WEB_PROCESSES)
+    if not count.isdecimal() or not 1 <= int(count) <= MOST_WEB_PROCESSES:
+        raise Conflict(f"ALLOY_WEB_PROCESSES is {count!r}; use 1 to {MOST_WEB_PROCESSES}.")
+    return ["web", *(f"web-{number}" for number in range(2, int(count) + 1))]
 
 
 def state_dir(given: Path | None = None) -> Path:

@@ -1,7 +1,7 @@
 """The clock that asks for rounds; it makes them itself when nobody else does.
 
-So jobs go on, and their ends are told, while the queue is away or no worker hears it, only a little more
-slowly.
+So jobs go on, their ends are told, and what they leave is removed, while the queue is away or no worker
+hears it, only a little more slowly.
 """
 
 import logging
@@ -11,13 +11,13 @@ from typing import Any
 from celery.beat import PersistentScheduler
 from django.db import Error, connection
 
-from alloyworks.jobs import pulse
+from alloyworks.jobs import leftovers, pulse
 from alloyworks.jobs.dispatch import look_at_all
 from alloyworks.jobs.tasks import reconcile, send
 from alloyworks.webhooks import rounds
 
 _logger = logging.getLogger(__name__)
-_sending = Thread()
+_beside = Thread()
 
 
 class Scheduler(PersistentScheduler):  # type: ignore[misc]  # Celery has no types
@@ -38,24 +38,25 @@ def stand_in() -> None:
         if pulse.is_late(pulse.RECONCILER):
             _logger.warning("No worker has looked at the jobs for a while: beat does.")
             look_at_all()
-            _send_messages()
+            _do_the_rest()
     except Error as error:
         _logger.warning("The database does not answer: %s", error)
     finally:
         connection.close()
 
 
-def _send_messages() -> None:
-    """Beside the clock, which no slow receiver may hold up."""
-    global _sending  # one thread of this process
-    if not _sending.is_alive():
-        _sending = Thread(target=_send_due, name="messages", daemon=True)
-        _sending.start()
+def _do_the_rest() -> None:
+    """Beside the clock, which no slow receiver and no slow storage may hold up."""
+    global _beside  # one thread of this process
+    if not _beside.is_alive():
+        _beside = Thread(target=_send_and_tidy, name="beside", daemon=True)
+        _beside.start()
 
 
-def _send_due() -> None:
+def _send_and_tidy() -> None:
     try:
         rounds.send_due()
+        leftovers.tidy_all()
     except Error as error:
         _logger.warning("The database does not answer: %s", error)
     finally:

@@ -91,7 +91,7 @@ def launch_in_turn() -> None:
         if not free:
             return  # without asking for the queue, which may be long
     full: set[UUID] = set()  # organisations that run as many jobs as they may
-    for waiting in turn.queue().in_turn():
+    for waiting in turn.in_turn():
         if waiting.organisation in full:
             continue
         with executor().turn() as free:

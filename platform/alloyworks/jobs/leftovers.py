@@ -1,9 +1,10 @@
 """What jobs leave in storage: files of attempts without a result, or with one that was deleted, uploads
 that were never completed, checkpoints that nobody will go on from.
 
-An attempt's are swept when it ends. Its runner hears within a second that it is over; what it sends until
-then to a URL signed earlier may stay. So a job is looked at once more when no URL is good any longer, and
-for the last time when its checkpoints have been kept long enough.
+An attempt's are swept when it ends, by a message, and again soon after the job's end, as messages may be lost.
+Its runner hears within a second that it is over; what it sends until then to a URL signed earlier may stay. So a
+job is looked at once more when no URL is good any longer, and for the last time when its checkpoints have
+been kept long enough.
 """
 
 import logging
@@ -21,6 +22,7 @@ from alloyworks.jobs.states import FINISHED
 from alloyworks.storage import objects
 from alloyworks.tenancy import scope
 
+URLS_END = timedelta(hours=7)  # after a job's end; those that runners got are no longer good then
 _WITHOUT_RESULT = (AttemptState.FAILED, AttemptState.LOST, AttemptState.CANCELLED)
 _logger = logging.getLogger(__name__)
 
@@ -70,4 +72,6 @@ def tidy(job_id: UUID, organisation_id: UUID) -> None:
     with scope(organisation_id):
         # Unless somebody has tried the job again meanwhile.
         same = Job.objects.filter(id=job_id, finished_at=job.finished_at)
-        same.update(tidy_at=forgets_at if keeps else None)
+        urls_end = job.finished_at + URLS_END
+        again = urls_end if clock.now() < urls_end else forgets_at if keeps else None
+        same.update(tidy_at=again)

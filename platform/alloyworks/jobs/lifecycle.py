@@ -36,7 +36,6 @@ from alloyworks.usage import limits, metering
 from alloyworks.webhooks import events
 
 OPEN = (AttemptState.STARTING, AttemptState.RUNNING)
-TIDY_AFTER = timedelta(hours=7)  # after the end; URLs that runners got are no longer good then
 _PATIENCE = [2, 10, 30, 60]  # seconds before the next attempt
 _UNASKED = Failure(
     code="evicted", fault="capacity", message="The runner stopped, and nobody had told it to."
@@ -241,7 +240,7 @@ def _fail(job: Job, failure: Failure) -> None:
 
 def _end(job: Job, state: JobState, message: str) -> None:
     job.finished_at, job.not_before = clock.now(), None
-    job.tidy_at = job.finished_at + TIDY_AFTER
+    job.tidy_at = job.finished_at
     move(job, state, message)
     if state == SUCCEEDED:
         job.checkpoints.all().delete()

@@ -56,6 +56,9 @@ class Job(TenantModel):
                 condition=models.Q(tidy_at__isnull=False),
                 name="untidy_jobs",
             ),
+            models.Index(
+                fields=["organisation"], condition=~models.Q(files=[]), name="jobs_with_files"
+            ),
         ]
 
 

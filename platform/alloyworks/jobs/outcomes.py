@@ -193,6 +193,12 @@ _ALL = [
     ),
     Outcome("killed", "capacity", "The engine was killed", _TELL_US, "counted", lost_worker=True),
     Outcome(
+        "helper_died",
+        "capacity",
+        "A process that scored candidates was killed",
+        "Most often memory ran out: let fewer candidates be tried at once (workers).",
+    ),
+    Outcome(
         "process_killed",
         "capacity",
         "A process of the run was killed",

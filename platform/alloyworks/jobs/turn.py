@@ -1,9 +1,13 @@
-"""Whose turn it is: organisations share the slots evenly, whatever the length of their queues."""
+"""Whose turn it is: organisations share the slots evenly, whatever the length of their queues.
 
-import heapq
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+Next is always the organisation with the fewest jobs that run or were given a slot before; among
+equals, who has waited longest. Inside an organisation a job of higher priority goes first. So the
+n-th job of an organisation comes when it would have n jobs more than it runs, and the whole order is
+one by that number and the job's id, which `alloy_turns()` of the database computes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection
@@ -11,49 +15,39 @@ from django.db import connection
 
 @dataclass(frozen=True)
 class Waiting:
-    """A queued job. Ids sort by time."""
+    """A queued job, of any organisation. Ids sort by time."""
 
     job: UUID
     organisation: UUID
-    priority: int = 0  # within its organisation; higher goes first
 
 
 @dataclass(frozen=True)
-class Queue:
-    """Everybody's: no more than ids and numbers is known of other organisations' jobs."""
+class Place:
+    """Where a job stands."""
 
-    queued: list[Waiting] = field(default_factory=list)
-    started: Counter[UUID] = field(default_factory=Counter)  # jobs that run, by organisation
-
-    def in_turn(self) -> Iterator[Waiting]:
-        return in_turn(self.queued, self.started)
+    place: int | None  # in the queue of everybody's jobs, 1 is next; None: not in the queue
+    mine: int  # jobs of its organisation that run
+    running: int  # of everybody's
 
 
-def queue() -> Queue:
-    """As it is now."""
-    found = Queue()
+def in_turn() -> Iterator[Waiting]:
+    """The queue in the order in which slots are given out. Rows are read as they are asked for."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT job_id, organisation_id, priority, is_started FROM alloy_queue()")
-        for job, organisation, priority, is_started in cursor.fetchall():
-            if is_started:
-                found.started[organisation] += 1
-            else:
-                found.queued.append(Waiting(job, organisation, priority))
-    return found
+        cursor.execute("SELECT job_id, organisation_id FROM alloy_turns() ORDER BY place")
+        for row in cursor:
+            yield Waiting(*row)
 
 
-def in_turn(queued: Iterable[Waiting], started: Counter[UUID]) -> Iterator[Waiting]:
-    """The queue in the order in which slots are given out: next is always the organisation with
-    the fewest jobs that run or were given a slot before; among equals, who has waited longest.
-    """
-    queues: dict[UUID, list[Waiting]] = defaultdict(list)
-    for one in sorted(queued, key=lambda one: (-one.priority, one.job), reverse=True):
-        queues[one.organisation].append(one)  # its next is the last
-    heap = [(started[owner], queue[-1].job, owner) for owner, queue in queues.items()]
-    heapq.heapify(heap)
-    while heap:
-        has, _, owner = heapq.heappop(heap)
-        queue = queues[owner]
-        yield queue.pop()
-        if queue:
-            heapq.heappush(heap, (has + 1, queue[-1].job, owner))
+def place_of(waiting: Waiting) -> Place:
+    """As it is now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT (SELECT place FROM alloy_turns() WHERE job_id = %s),
+                coalesce(sum(jobs) FILTER (WHERE organisation_id = %s), 0), coalesce(sum(jobs), 0)
+            FROM alloy_started()
+            """,
+            [waiting.job, waiting.organisation],
+        )
+        place, mine, running = cursor.fetchone()
+    return Place(place, int(mine), int(running))

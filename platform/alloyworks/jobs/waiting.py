@@ -52,19 +52,18 @@ def _for_jobs(job: Job) -> Waiting:
 
 def _in_queue(job: Job) -> Waiting:
     """Slots are given out in turn by organisation, so the place can also grow worse."""
-    queue = turn.queue()
-    order = [waiting.job for waiting in queue.in_turn()]
-    ahead = order.index(job.id) if job.id in order else 0
-    mine, most = queue.started[job.organisation_id], allowance(job.organisation_id).running_jobs
-    if most is not None and mine >= most:
-        why = f"Your organisation runs {_jobs(mine)}, and may not run more at once."
-        return Waiting(why, ahead + 1)
-    running = queue.started.total()
+    found = turn.place_of(turn.Waiting(job.id, job.organisation_id))
+    place, running = found.place or 1, found.running
+    most = allowance(job.organisation_id).running_jobs
+    if most is not None and found.mine >= most:
+        why = f"Your organisation runs {_jobs(found.mine)}, and may not run more at once."
+        return Waiting(why, place)
+    ahead = place - 1
     before = f"{_jobs(ahead)} {_are(ahead)} before this one" if ahead else ""
     if not running:
-        return Waiting(f"{before}." if before else "It is about to start.", ahead + 1)
+        return Waiting(f"{before}." if before else "It is about to start.", place)
     rest = f", and {before}" if before else "; this one is next"
-    return Waiting(f"No slot is free: {_jobs(running)} {_are(running)} running{rest}.", ahead + 1)
+    return Waiting(f"No slot is free: {_jobs(running)} {_are(running)} running{rest}.", place)
 
 
 def _jobs(count: int) -> str:

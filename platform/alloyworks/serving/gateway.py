@@ -15,12 +15,12 @@ from uuid import uuid4
 import httpx
 from asgiref.sync import sync_to_async
 
-from alloyworks.overload import App, Receive, Scope, Send
 from alloyworks.serving import asking, using
 from alloyworks.serving.answering import Answering
 from alloyworks.serving.models import Endpoint
 from alloyworks.serving.protocol import ChatRequest, Json, Refused
 from alloyworks.serving.using import Asker, Usage
+from alloyworks.wire import App, Receive, Scope, Send
 
 PREFIX = "/v1/"
 MOST_BYTES = 8 * 1024**2  # of a request

@@ -5,31 +5,41 @@ ends: of fifty requests at once that each would be the last one allowed, one is 
 """
 
 from dataclasses import dataclass, fields
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Sum
 from django.utils import timezone
 
 from alloyworks.config import config
 from alloyworks.errors import TooLarge, TooMany
 from alloyworks.jobs.models import Job
 from alloyworks.jobs.states import RUNNING, STARTING, UNFINISHED
-from alloyworks.usage.models import Limits, Usage
+from alloyworks.usage.models import Limits
 from alloyworks.usage.months import next_month, this_month
 
 NEAR = 100  # jobs: no more are submitted in the same moment
 ASK = "Ask the operator of this deployment for more."
+_STARTED = (STARTING, RUNNING)
 
 
 STORED = """
     SELECT coalesce(sum((file->>'size')::bigint), 0) FROM (
-        SELECT files FROM catalog_dataset WHERE organisation_id = %s
-        UNION ALL SELECT files FROM catalog_modelversion WHERE organisation_id = %s
-        UNION ALL SELECT files FROM jobs_job WHERE organisation_id = %s AND files <> '[]'
+        SELECT files FROM catalog_dataset WHERE organisation_id = %(organisation)s
+        UNION ALL SELECT files FROM catalog_modelversion WHERE organisation_id = %(organisation)s
+        UNION ALL SELECT files FROM jobs_job
+        WHERE organisation_id = %(organisation)s AND files <> '[]'
     ) manifests, jsonb_array_elements(files) file
+"""
+USED = """
+    SELECT count(*) FILTER (WHERE state = ANY(%(started)s)), count(*), (
+        SELECT coalesce(sum(seconds * gpus), 0) / 3600 FROM usage_usage
+        WHERE organisation_id = %(organisation)s AND begun_at >= %(month)s
+    ), (
+        SELECT coalesce(sum(seconds), 0) / 3600 FROM usage_usage
+        WHERE organisation_id = %(organisation)s AND begun_at >= %(month)s
+    )
+    FROM jobs_job WHERE organisation_id = %(organisation)s AND state = ANY(%(unfinished)s)
 """
 
 
@@ -61,15 +71,16 @@ def allowance(organisation: UUID) -> Allowance:
 
 def used(organisation: UUID) -> Used:
     """Now, and in this calendar month."""
-    open_jobs = Job.objects.filter(organisation_id=organisation, state__in=UNFINISHED)
-    hours = _hours(organisation, this_month())
-    return Used(
-        running_jobs=running(organisation),
-        open_jobs=open_jobs.count(),
-        gpu_hours=hours["gpu"],
-        job_hours=hours["all"],
-        storage_bytes=stored(organisation),
-    )
+    wanted: dict[str, Any] = {
+        "organisation": organisation,
+        "started": list(_STARTED),
+        "unfinished": list(UNFINISHED),
+        "month": this_month(),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(USED, wanted)
+        running, open_jobs, gpu_hours, job_hours = cursor.fetchone()
+    return Used(running, open_jobs, gpu_hours, job_hours, stored(organisation))
 
 
 def refuse_job(organisation: UUID) -> None:
@@ -93,7 +104,8 @@ def refuse_job(organisation: UUID) -> None:
                 f"ends (UTC). {ASK}",
                 retry_after=_until_next_month(),
             )
-    refuse_bytes(organisation, 0)
+    if may.storage_bytes is not None and has.storage_bytes >= may.storage_bytes:
+        raise _full(has.storage_bytes, may.storage_bytes)
 
 
 def refuse_upload(organisation: UUID, size: int) -> None:
@@ -110,10 +122,8 @@ def refuse_bytes(organisation: UUID, more: int) -> None:
         return
     _alone(organisation)
     has = stored(organisation)
-    if has + more > limit or (more == 0 and has >= limit):
-        raise TooMany(
-            f"Storage is full: {has:,} of {limit:,} bytes are used. Delete datasets or models. {ASK}"
-        )
+    if has + more > limit:
+        raise _full(has, limit)
 
 
 def may_start(organisation: UUID) -> bool:
@@ -126,21 +136,15 @@ def may_start(organisation: UUID) -> bool:
 
 
 def running(organisation: UUID) -> int:
-    active = Job.objects.filter(organisation_id=organisation, state__in=(STARTING, RUNNING))
+    active = Job.objects.filter(organisation_id=organisation, state__in=_STARTED)
     return active.count()
 
 
 def stored(organisation: UUID) -> int:
     """Bytes of all datasets, models and answers, as their manifests say."""
     with connection.cursor() as cursor:
-        cursor.execute(STORED, [organisation] * 3)
+        cursor.execute(STORED, {"organisation": organisation})
         return int(cursor.fetchone()[0])
-
-
-def _hours(organisation: UUID, since: datetime) -> dict[str, float]:
-    rows = Usage.objects.filter(organisation_id=organisation, begun_at__gte=since)
-    sums = rows.aggregate(gpu=Sum(F("seconds") * F("gpus")), all=Sum("seconds"))
-    return {name: (value or 0.0) / 3600 for name, value in sums.items()}
 
 
 def _limit(own: Limits | None, name: str) -> Any:
@@ -155,6 +159,12 @@ def _alone(organisation: UUID) -> None:
     with connection.cursor() as cursor:
         name = f"limits:{organisation}"
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+
+
+def _full(has: int, limit: int) -> TooMany:
+    return TooMany(
+        f"Storage is full: {has:,} of {limit:,} bytes are used. Delete datasets or models. {ASK}"
+    )
 
 
 def _until_next_month() -> int:

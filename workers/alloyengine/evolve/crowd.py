@@ -6,7 +6,8 @@ A helper that hears nothing more of the search ends.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -20,6 +21,9 @@ from alloyengine.evolve.trial import Trials
 from alloyengine.report import Silent
 from alloyengine.spec.evolve import EvolveSpec
 from alloyengine.spec.space import Point
+
+_LOOKS_UP = 0.3  # seconds between two looks whether the search is to stop
+_PATIENCE = 3.0  # seconds for a helper to end by itself
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,11 @@ class Helper:
         except OSError:
             raise _gone(self.process) from None
 
-    def answer(self) -> Candidate:
+    def answer(self, look_up: Callable[[], None]) -> Candidate:
+        """`look_up` is called now and then while it waits, and may raise."""
         try:
+            while not self.line.poll(_LOOKS_UP):
+                look_up()
             found = self.line.recv()
         except (EOFError, OSError):
             raise _gone(self.process) from None
@@ -82,7 +89,8 @@ class Crowd:
 
     def __init__(self, trials: Trials, helpers: Sequence[Helper], stopping: Any) -> None:
         self.size = 1 + len(helpers)
-        self._alone, self._helpers, self._stopping = Alone(trials), helpers, stopping
+        self._trials, self._alone = trials, Alone(trials)
+        self._helpers, self._stopping = helpers, stopping
 
     def score(self, tasks: Sequence[Task]) -> list[Candidate]:
         mine, *others = tasks
@@ -91,10 +99,13 @@ class Crowd:
             helper.ask(task)
         try:
             found = self._alone.score([mine])
+            return [*found, *(helper.answer(self._look_up) for helper, _ in asked)]
         except BaseException:
             self._stopping.set()  # for nobody waits for the others' answers
             raise
-        return [*found, *(helper.answer() for helper, _ in asked)]
+
+    def _look_up(self) -> None:
+        self._trials.advance(0)
 
 
 @contextmanager
@@ -127,7 +138,7 @@ def hands(trials: Trials, inputs: Mapping[str, Path], scratch: Path) -> Iterator
         for helper in helpers:
             helper.line.close()
         for helper in helpers:
-            helper.process.join(timeout=10)
+            helper.process.join(timeout=_PATIENCE)
             helper.process.kill()
 
 
@@ -168,6 +179,8 @@ def _help(
         return
     except EngineError as error:
         line.send(error)
+    except Exception:  # noqa: BLE001  # a fault of ours: told where it is seen
+        line.send(RuntimeError(traceback.format_exc()))
 
 
 def _scored(trials: Trials, task: Task) -> Candidate:

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from alloyengine.train import attention
+
 _NAME = "alloyworks_documents"
 _USUAL = "sdpa"
 _starts: ContextVar[Sequence[Sequence[int]]] = ContextVar("starts")
@@ -51,21 +53,28 @@ def attend(
     **_more: Any,
 ) -> tuple[Tensor, None]:
     """As transformers calls it: [examples, heads, tokens, width] in, [examples, tokens, heads, width] out."""
+    rows = []
+    for row, starts in enumerate(_starts.get()):
+        found = []
+        for part in starmap(slice, pairwise([*starts, query.shape[2]])):
+            ours, keys, values = (each[row : row + 1, :, part] for each in (query, key, value))
+            found.append(_within(ours, keys, values, scaling, dropout))
+        rows.append(torch.cat(found, dim=2))
+    return torch.cat(rows).transpose(1, 2).contiguous(), None
+
+
+def _within(
+    query: Tensor, key: Tensor, value: Tensor, scaling: float | None, dropout: float
+) -> Tensor:
+    """Of one document, as `attend` is given it."""
+    if attention.suits(query, dropout):
+        return attention.attend(query, key, value, scaling)
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = (each.repeat_interleave(groups, dim=1) for each in (key, value))
-    how: dict[str, Any] = {"dropout_p": dropout, "scale": scaling, "is_causal": True}
-    rows = []
-    for row, starts in enumerate(_starts.get()):
-        ours, keys, values = (each[row : row + 1] for each in (query, key, value))
-        found = [
-            scaled_dot_product_attention(
-                ours[:, :, part], keys[:, :, part], values[:, :, part], **how
-            )
-            for part in starmap(slice, pairwise([*starts, query.shape[2]]))
-        ]
-        rows.append(torch.cat(found, dim=2))
-    return torch.cat(rows).transpose(1, 2).contiguous(), None
+    return scaled_dot_product_attention(
+        query, key, value, dropout_p=dropout, scale=scaling, is_causal=True
+    )
 
 
 def _starts_of(positions: Sequence[int]) -> list[int]:

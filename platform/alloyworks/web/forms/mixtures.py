@@ -104,6 +104,7 @@ def _drawn(i: int, mixture: Mixture, models: Collection[Group], faults: Faults) 
         "remove": f"remove.{under}",
         "name": Field(name, "Name", mixture.name, placeholder="mixture", errors=faults.at(name)),
         "agents": mixture.agents,
+        "agents_name": f"{under}.agents",
         "layers": mixture.layers,
         "layers_errors": faults.at(layers),
         "rounds": Field(f"{under}.rounds", "Rounds"),

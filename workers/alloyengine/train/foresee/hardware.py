@@ -33,10 +33,13 @@ class Room:
 @dataclass(frozen=True)
 class Speed:
     """Of matrix products (multiplications and additions a second, in the type they are made in), and of
-    moving numbers through memory (bytes a second)."""
+    moving numbers through memory (bytes a second). `call`: seconds that a small operation takes, forward
+    and backward, however few its numbers are.
+    """
 
     products: float
     moves: float
+    call: float
 
     @classmethod
     def measured(cls, width: int) -> "Speed":
@@ -49,11 +52,13 @@ class Speed:
         other = torch.zeros_like(numbers)
         product = _seconds(lambda: rows @ matrix, device)
         move = _seconds(lambda: other.copy_(numbers), device)
-        return cls(2 * rows.shape[0] * matrix.numel() / product, 2 * numbers.nbytes / move)
+        few = torch.ones(1, width, device=device, requires_grad=True)
+        call = _seconds(lambda: (few * few.detach()).sum().backward(), torch.device("cpu"))
+        return cls(2 * rows.shape[0] * matrix.numel() / product, 2 * numbers.nbytes / move, call)
 
 
 def _seconds(action: Callable[[], object], device: torch.device) -> float:
-    """Of one call, the median of many."""
+    """Of one call, the median of many: until the device is done, or on "cpu" until it was told."""
     taken: list[float] = []
     end = time.perf_counter() + _SECONDS
     action()

@@ -53,8 +53,12 @@ class Speed:
         product = _seconds(lambda: rows @ matrix, device)
         move = _seconds(lambda: other.copy_(numbers), device)
         few = torch.ones(1, width, device=device, requires_grad=True)
-        call = _seconds(lambda: (few * few.detach()).sum().backward(), torch.device("cpu"))
+        call = _seconds(lambda: _small(few), torch.device("cpu"))
         return cls(2 * rows.shape[0] * matrix.numel() / product, 2 * numbers.nbytes / move, call)
+
+
+def _small(few: torch.Tensor) -> None:
+    (few * few.detach()).sum().backward()  # type: ignore[no-untyped-call]
 
 
 def _seconds(action: Callable[[], object], device: torch.device) -> float:

@@ -91,7 +91,7 @@ class Api:
         found: list[Manifest] = []
         more = ""
         while True:
-            words = {"label_selector": selector, "limit": _PAGE}
+            words: dict[str, Any] = {"label_selector": selector, "limit": _PAGE}
             page = self._json("list", kind, **words, **({"_continue": more} if more else {}))
             found += page["items"]
             more = page["metadata"].get("continue", "")
@@ -120,7 +120,8 @@ class Api:
 
     def log(self, pod: str, container: str, lines: int) -> str:
         """The last lines that it wrote; empty when they are not to be had any more."""
-        words = {"container": container, "tail_lines": lines, "limit_bytes": lines * 400}
+        words: dict[str, Any] = {"container": container, "tail_lines": lines}
+        words["limit_bytes"] = lines * 400
         try:
             found: bytes = self._call("read", "pods", "_log", name=pod, **words).data
         except Refused:
@@ -131,8 +132,8 @@ class Api:
         """Why the cluster makes no pod for a Job, as it said last; empty while it has not complained."""
         mine = f"involvedObject.kind=Job,involvedObject.name={job},reason=FailedCreate"
         found = self._json("list", "events", field_selector=mine)["items"]
-        latest = max(found, key=lambda event: event.get("lastTimestamp") or "", default={})
-        return str(latest.get("message", ""))
+        found.sort(key=lambda event: event.get("lastTimestamp") or "")
+        return str(found[-1].get("message", "")) if found else ""
 
     def _json(self, verb: str, kind: str, **words: Any) -> Manifest:
         answer = self._call(verb, kind, **words)

@@ -149,7 +149,7 @@ def _finished_at(pod: Manifest) -> str:
 def _memory(pod: Manifest) -> str:
     """What the runner's container may use, as people write it."""
     containers = pod.get("spec", {}).get("containers") or []
-    given = next((c for c in containers if c["name"] == CONTAINER), {})
+    given: Manifest = next((c for c in containers if c["name"] == CONTAINER), {})
     told = str(given.get("resources", {}).get("limits", {}).get("memory", ""))
     found = _QUANTITY.fullmatch(told)
     return f"{int(found[1]) * _UNITS[found[2]]:.3g} GiB" if found else told or "memory"

@@ -53,7 +53,8 @@ class Lease:
         sign, now = f"{holder} {spec.get('renewTime')}", time.monotonic()
         if sign != self._seen:
             self._seen, self._seen_at = sign, now
-        return now - self._seen_at > spec.get("leaseDurationSeconds", self.seconds)
+        seconds: float = spec.get("leaseDurationSeconds", self.seconds)
+        return now - self._seen_at > seconds
 
     def _body(self, found: Manifest | None) -> Manifest:
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -90,8 +90,14 @@ def change(
         if model_id is not None:
             endpoint = lifecycle.sleep(endpoint.id)
             endpoint = lifecycle.wake(endpoint.id) if was_awake else endpoint
-        told = {"model": str(endpoint.model_version_id), "idle_minutes": endpoint.idle_minutes}
-        audit.note(principal, "endpoint.change", endpoint.id, endpoint.name, **told)
+        audit.note(
+            principal,
+            "endpoint.change",
+            endpoint.id,
+            endpoint.name,
+            model=str(endpoint.model_version_id),
+            idle_minutes=endpoint.idle_minutes,
+        )
     return get(principal, endpoint_id)
 
 
@@ -166,5 +172,7 @@ def _refuse_idle(minutes: int) -> None:
         raise invalid(["idle_minutes"], f"{minutes} minutes can't be waited for.", remedy)
 
 
-def _agents(mixture: dict[str, Any]) -> set[str]:
+def _agents(mixture: dict[str, Any] | None) -> set[str]:
+    if mixture is None:
+        return set()
     return {*(name for layer in mixture["layers"] for name in layer), mixture["aggregator"]}

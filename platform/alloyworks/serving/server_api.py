@@ -37,9 +37,8 @@ def model(request: HttpRequest) -> ServedModel:
     endpoint: Endpoint = request.auth  # type: ignore[attr-defined]
     with scope(endpoint.organisation_id):
         found = Endpoint.objects.select_related("model_version").filter(id=endpoint.id).first()
-        model = found and found.model_version
-        if found is None or model is None or found.state != EndpointState.WAKING:
+        version = found.model_version if found else None
+        if found is None or version is None or found.state != EndpointState.WAKING:
             raise Conflict("The endpoint is not waking up.")
-        return ServedModel(
-            name=found.name, files=remote_files(versions.prefix_of(model), model.files)
-        )
+        files = remote_files(versions.prefix_of(version), version.files)
+        return ServedModel(name=found.name, files=files)

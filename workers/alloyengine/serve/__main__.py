@@ -25,7 +25,8 @@ _PATIENCE = 300.0  # seconds, for the platform
 _MODEL = "model"
 
 
-def main() -> int:
+def main() -> None:
+    """Returns only when there is nothing to serve."""
     scratch = Path(_setting("ALLOY_SERVE_SCRATCH"))
     command = SERVERS[os.environ.get("ALLOY_SERVE_ENGINE") or "transformers"]
     at = Listening(
@@ -37,18 +38,16 @@ def main() -> int:
         _fetch(model.files, scratch / _MODEL)
     except httpx.HTTPStatusError as error:
         if error.response.status_code in (401, 409):  # it was put to sleep, or launched anew
-            return _STALE
+            sys.exit(_STALE)
         sys.exit(f"The platform answers {error.response.status_code}.")
     except (httpx.HTTPError, TransferError) as error:
-        sys.exit(
-            f"The model can't be fetched: {error if isinstance(error, TransferError) else type(error).__name__}"
-        )
+        why = error if isinstance(error, TransferError) else type(error).__name__
+        sys.exit(f"The model can't be fetched: {why}")
     limits.keep()
     os.chdir(scratch)
     words = command(_MODEL, at)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ALLOY_")}
-    os.execvpe(words[0], words, kept | OFFLINE)  # noqa: S606  # no shell
-    return 0
+    os.execvpe(words[0], words, {**kept, **OFFLINE})  # noqa: S606  # no shell
 
 
 def _asked(url: str, token: str) -> ServedModel:
@@ -78,4 +77,4 @@ def _setting(name: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -6,13 +6,15 @@ from tests.infra.chart import NAMESPACE, PROFILES, merged, of_kind, one, profile
 
 JOBS = f"{NAMESPACE}-jobs"
 REACHED = {
-    "web": {"database", "broker", "storage", "dns"},
-    "worker": {"database", "broker", "storage", "dns", "api", "public"},
-    "beat": {"database", "broker", "storage", "dns", "api"},
+    "web": {"database", "broker", "storage", "dns", "model-server"},
+    "worker": {"database", "broker", "storage", "dns", "api", "public", "model-server"},
+    "beat": {"database", "broker", "storage", "dns", "api", "model-server"},
     "controller": {"database", "broker", "dns", "api"},
     "migrate": {"database", "dns"},
     "runners": {"web", "storage", "dns"},
+    "model-servers": {"web", "storage", "dns"},
 }
+OF_JOBS = {"runners": "runner", "model-servers": "model-server"}  # in their own namespace
 PLACES = {
     "database": {"cidrs": ["10.1.0.1/32"], "ports": [5432]},
     "broker": {"cidrs": ["10.1.0.2/32"], "ports": [6379]},
@@ -49,6 +51,16 @@ def place(peer):
     return "dns" if "k8s-app" in labels else labels["app.kubernetes.io/component"]
 
 
+def components(peer):
+    """All that a peer's selector lets in."""
+    chosen = peer["podSelector"]
+    if "matchLabels" in chosen:
+        return [chosen["matchLabels"]["app.kubernetes.io/component"]]
+    [one_of] = chosen["matchExpressions"]
+    assert (one_of["key"], one_of["operator"]) == ("app.kubernetes.io/component", "In")
+    return one_of["values"]
+
+
 def test_every_pod_is_denied_everything_first(objects):
     nothing = one(objects, "NetworkPolicy", "alloyworks-nothing")["spec"]
     chosen = nothing["podSelector"]["matchLabels"].items()
@@ -69,14 +81,14 @@ def test_every_job_is_denied_everything_first(objects):
 @pytest.mark.parametrize("part", REACHED)
 def test_each_reaches_what_it_needs_and_no_more(part):
     objects = render({"network": PLACES})
-    name = part if part == "runners" else f"alloyworks-{part}"
+    name = part if part in OF_JOBS else f"alloyworks-{part}"
 
     found = peers(one(objects, "NetworkPolicy", name), "egress", "to")
 
     assert {place(peer) for peer in found} == REACHED[part]
 
 
-@pytest.mark.parametrize("part", set(REACHED) - {"runners"})
+@pytest.mark.parametrize("part", sorted(REACHED.keys() - OF_JOBS))
 def test_in_a_trial_the_same_are_reached_as_pods(part):
     objects = render(merged(profile("values-trial"), {"network": PLACES}))
     stores = {"database": "postgresql", "broker": "valkey", "storage": "object-store"}
@@ -92,12 +104,9 @@ def test_a_trials_stores_are_open_to_exactly_those_who_use_them():
 
     for store, what in tables.items():
         policy = one(objects, "NetworkPolicy", f"alloyworks-{store}")
-        users = {
-            peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
-            for peer in peers(policy, "ingress", "from")
-        }
+        users = {name for peer in peers(policy, "ingress", "from") for name in components(peer)}
         expected = {part for part, reached in REACHED.items() if what in reached}
-        assert users == {"runner" if part == "runners" else part for part in expected}
+        assert users == {OF_JOBS.get(part, part) for part in expected}
         assert "egress" not in policy["spec"]
 
 

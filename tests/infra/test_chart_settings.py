@@ -9,13 +9,16 @@ from tests.infra.chart import CHART, environment, profile, render, templates
 
 LEFT_OUT = {
     "ALLOY_DEBUG",  # never on a server that others reach
-    "ALLOY_LOCAL_SLOTS",  # of the other executor
+    *("ALLOY_LOCAL_SLOTS", "ALLOY_LOCAL_ENDPOINTS"),  # of the other executor
+    *("ALLOY_ENGINE_MEMORY_GB", "ALLOY_ENGINE_FILE_GB", "ALLOY_ENGINE_PROCESSES"),  # likewise
+    "ALLOY_WEB_PROCESSES",  # of one machine: here pods are counted
     "ALLOY_DATABASE_BACKUP_URL",  # of a command that is run by hand
     "ALLOY_FRONTEND_DIR",  # the image says it
     "ALLOY_METRICS_DIR",  # below the state folder
     "ALLOY_KUBE_CONFIG",  # pods have an account
 }
 FULL = {
+    "images": {"serveCuda": {"repository": "registry.example/serve-cuda"}},
     "mail": {"existingSecret": "mail"},
     "oidc": {"existingSecret": "oidc"},
     "storage": {"existingSecret": "storage", "endpointUrl": "https://s3.example.com"},

@@ -25,154 +25,154 @@ def model(world: World) -> ModelVersion:
 
 
 @pytest.fixture
-def client(api: Api, alice: Principal) -> Client:
+def caller(api: Api, alice: Principal) -> Client:
     return api(alice)
 
 
-def made(client: Client, model: ModelVersion, name: str = "chemist", **more: Any) -> dict[str, Any]:
-    answer = client.post(URL, {"name": name, "model_id": str(model.id)} | more, JSON)
+def made(caller: Client, model: ModelVersion, name: str = "chemist", **more: Any) -> dict[str, Any]:
+    answer = caller.post(URL, {"name": name, "model_id": str(model.id)} | more, JSON)
     assert answer.status_code == 201, answer.content
     found: dict[str, Any] = answer.json()
     return found
 
 
-def refused(client: Client, body: dict[str, Any]) -> tuple[list[Any], str]:
-    answer = client.post(URL, body, JSON)
+def refused(caller: Client, body: dict[str, Any]) -> tuple[list[Any], str]:
+    answer = caller.post(URL, body, JSON)
     assert answer.status_code == 422
     [error] = answer.json()["errors"]
     assert error["remedy"]
     return error["loc"], error["msg"]
 
 
-def test_a_new_one_sleeps(client: Client, model: ModelVersion) -> None:
-    found = made(client, model, idle_minutes=5)
+def test_a_new_one_sleeps(caller: Client, model: ModelVersion) -> None:
+    found = made(caller, model, idle_minutes=5)
     assert (found["state"], found["model_id"], found["idle_minutes"]) == (
         "asleep",
         str(model.id),
         5,
     )
-    assert client.get(f"{URL}/{found['id']}").json() == found
-    assert client.get(URL).json()["items"] == [found]
+    assert caller.get(f"{URL}/{found['id']}").json() == found
+    assert caller.get(URL).json()["items"] == [found]
 
 
-def test_it_wakes_and_sleeps_by_order(client: Client, model: ModelVersion) -> None:
-    url = f"{URL}/{made(client, model)['id']}"
-    assert client.post(f"{url}/wake").json()["state"] == "waking"
-    assert client.post(f"{url}/sleep").json()["state"] == "asleep"
+def test_it_wakes_and_sleeps_by_order(caller: Client, model: ModelVersion) -> None:
+    url = f"{URL}/{made(caller, model)['id']}"
+    assert caller.post(f"{url}/wake").json()["state"] == "waking"
+    assert caller.post(f"{url}/sleep").json()["state"] == "asleep"
 
 
 @pytest.mark.parametrize("name", ["", "Chemist", "a b", "-a", "a/b", "ä", "a" * 64, "../x"])
-def test_names_are_words_of_an_address(client: Client, model: ModelVersion, name: str) -> None:
-    answer = client.post(URL, {"name": name, "model_id": str(model.id)}, JSON)
+def test_names_are_words_of_an_address(caller: Client, model: ModelVersion, name: str) -> None:
+    answer = caller.post(URL, {"name": name, "model_id": str(model.id)}, JSON)
     assert answer.status_code == 422
     assert "name" in answer.json()["errors"][0]["loc"]
 
 
-def test_a_name_is_taken_once(client: Client, model: ModelVersion) -> None:
-    made(client, model)
-    loc, told = refused(client, {"name": "chemist", "model_id": str(model.id)})
+def test_a_name_is_taken_once(caller: Client, model: ModelVersion) -> None:
+    made(caller, model)
+    loc, told = refused(caller, {"name": "chemist", "model_id": str(model.id)})
     assert loc[-1] == "name" and "already" in told
 
 
-def test_a_model_that_can_not_chat_is_refused(client: Client, world: World) -> None:
-    loc, told = refused(client, {"name": "base", "model_id": str(world.base.id)})
+def test_a_model_that_can_not_chat_is_refused(caller: Client, world: World) -> None:
+    loc, told = refused(caller, {"name": "base", "model_id": str(world.base.id)})
     assert loc[-1] == "model_id" and "chat template" in told
 
 
-def test_an_adapter_alone_is_refused(client: Client, world: World) -> None:
+def test_an_adapter_alone_is_refused(caller: Client, world: World) -> None:
     with world.scope():
         adapter = world.model(chat_template="abc", adapter={"rank": 8})
-    _, told = refused(client, {"name": "base", "model_id": str(adapter.id)})
+    _, told = refused(caller, {"name": "base", "model_id": str(adapter.id)})
     assert "adapter" in told
 
 
 @pytest.mark.parametrize("minutes", [-1, 10**7])
-def test_patience_has_an_end(client: Client, model: ModelVersion, minutes: int) -> None:
+def test_patience_has_an_end(caller: Client, model: ModelVersion, minutes: int) -> None:
     body = {"name": "x", "model_id": str(model.id), "idle_minutes": minutes}
-    assert refused(client, body)[0][-1] == "idle_minutes"
+    assert refused(caller, body)[0][-1] == "idle_minutes"
 
 
-def test_there_is_a_model_or_a_mixture(client: Client, model: ModelVersion) -> None:
-    assert refused(client, {"name": "x"})[0][-1] == "model_id"
+def test_there_is_a_model_or_a_mixture(caller: Client, model: ModelVersion) -> None:
+    assert refused(caller, {"name": "x"})[0][-1] == "model_id"
     mixture = {"layers": [["a"]], "aggregator": "a"}
-    refused(client, {"name": "x", "model_id": str(model.id), "mixture": mixture})
+    refused(caller, {"name": "x", "model_id": str(model.id), "mixture": mixture})
 
 
-def test_models_of_others_are_not_there(client: Client) -> None:
-    assert client.post(URL, {"name": "x", "model_id": nobodys.ID}, JSON).status_code == 404
+def test_models_of_others_are_not_there(caller: Client) -> None:
+    assert caller.post(URL, {"name": "x", "model_id": nobodys.ID}, JSON).status_code == 404
 
 
 class TestMixtures:
-    def test_it_is_of_endpoints_and_always_ready(self, client: Client, model: ModelVersion) -> None:
-        made(client, model, "one"), made(client, model, "two")
+    def test_it_is_of_endpoints_and_always_ready(self, caller: Client, model: ModelVersion) -> None:
+        made(caller, model, "one"), made(caller, model, "two")
         mixture = {"layers": [["one", "two"]], "aggregator": "one"}
-        found = client.post(URL, {"name": "both", "mixture": mixture}, JSON).json()
+        found = caller.post(URL, {"name": "both", "mixture": mixture}, JSON).json()
         assert (found["state"], found["mixture"], found["model_id"]) == ("ready", mixture, None)
-        assert client.post(f"{URL}/{found['id']}/sleep").json()["state"] == "ready"
-        assert client.patch(f"{URL}/{found['id']}", {"idle_minutes": 3}, JSON).status_code == 409
+        assert caller.post(f"{URL}/{found['id']}/sleep").json()["state"] == "ready"
+        assert caller.patch(f"{URL}/{found['id']}", {"idle_minutes": 3}, JSON).status_code == 409
 
     def test_its_agents_are_there_and_are_no_mixtures(
-        self, client: Client, model: ModelVersion
+        self, caller: Client, model: ModelVersion
     ) -> None:
-        made(client, model, "one")
+        made(caller, model, "one")
         mixture = {"layers": [["one", "two"]], "aggregator": "one"}
-        _, told = refused(client, {"name": "both", "mixture": mixture})
+        _, told = refused(caller, {"name": "both", "mixture": mixture})
         assert "two" in told
         alone = {"layers": [["one"]], "aggregator": "one"}
-        assert client.post(URL, {"name": "both", "mixture": alone}, JSON).status_code == 201
-        refused(client, {"name": "deep", "mixture": {"layers": [["both"]], "aggregator": "one"}})
+        assert caller.post(URL, {"name": "both", "mixture": alone}, JSON).status_code == 201
+        refused(caller, {"name": "deep", "mixture": {"layers": [["both"]], "aggregator": "one"}})
 
     @pytest.mark.parametrize("layers", [[], [[]], [["one"], []], [["one"]] * 5])
     def test_layers_have_agents_and_an_end(
-        self, client: Client, model: ModelVersion, layers: Any
+        self, caller: Client, model: ModelVersion, layers: Any
     ) -> None:
-        made(client, model, "one")
+        made(caller, model, "one")
         body = {"name": "x", "mixture": {"layers": layers, "aggregator": "one"}}
-        assert client.post(URL, body, JSON).status_code == 422
+        assert caller.post(URL, body, JSON).status_code == 422
 
     def test_an_agent_stays_as_long_as_its_mixture(
-        self, client: Client, model: ModelVersion
+        self, caller: Client, model: ModelVersion
     ) -> None:
-        one = made(client, model, "one")
+        one = made(caller, model, "one")
         alone = {"layers": [["one"]], "aggregator": "one"}
-        both = client.post(URL, {"name": "both", "mixture": alone}, JSON).json()
-        answer = client.delete(f"{URL}/{one['id']}")
+        both = caller.post(URL, {"name": "both", "mixture": alone}, JSON).json()
+        answer = caller.delete(f"{URL}/{one['id']}")
         assert answer.status_code == 409 and "both" in answer.json()["detail"]
-        assert client.delete(f"{URL}/{both['id']}").status_code == 204
-        assert client.delete(f"{URL}/{one['id']}").status_code == 204
+        assert caller.delete(f"{URL}/{both['id']}").status_code == 204
+        assert caller.delete(f"{URL}/{one['id']}").status_code == 204
 
 
 def test_another_version_is_put_behind_it(
-    client: Client, model: ModelVersion, world: World
+    caller: Client, model: ModelVersion, world: World
 ) -> None:
-    found = made(client, model)
+    found = made(caller, model)
     with world.scope():
         better = world.model(chat_template="abc")
-    changed = client.patch(f"{URL}/{found['id']}", {"model_id": str(better.id)}, JSON).json()
+    changed = caller.patch(f"{URL}/{found['id']}", {"model_id": str(better.id)}, JSON).json()
     assert (changed["model_id"], changed["state"]) == (str(better.id), "asleep")
-    client.post(f"{URL}/{found['id']}/wake")
-    back = client.patch(f"{URL}/{found['id']}", {"model_id": str(model.id)}, JSON).json()
+    caller.post(f"{URL}/{found['id']}/wake")
+    back = caller.patch(f"{URL}/{found['id']}", {"model_id": str(model.id)}, JSON).json()
     assert back["state"] == "waking"
 
 
-def test_a_model_that_answers_is_not_deleted(client: Client, model: ModelVersion) -> None:
-    found = made(client, model)
-    answer = client.delete(f"/api/v1/models/{model.id}")
+def test_a_model_that_answers_is_not_deleted(caller: Client, model: ModelVersion) -> None:
+    found = made(caller, model)
+    answer = caller.delete(f"/api/v1/models/{model.id}")
     assert answer.status_code == 409 and "chemist" in answer.json()["detail"]
-    client.delete(f"{URL}/{found['id']}")
-    assert client.delete(f"/api/v1/models/{model.id}").status_code == 204
+    caller.delete(f"{URL}/{found['id']}")
+    assert caller.delete(f"/api/v1/models/{model.id}").status_code == 204
 
 
 def test_what_it_was_asked_is_summed_by_day(
-    client: Client, model: ModelVersion, world: World
+    caller: Client, model: ModelVersion, world: World
 ) -> None:
-    found = made(client, model)
+    found = made(caller, model)
     with world.scope():
         endpoint = Endpoint.objects.get(id=found["id"])
     organisation = endpoint.organisation_id
     _counted(organisation, endpoint, Usage(5, 2), failed=False)
     _counted(organisation, endpoint, Usage(1, 0), failed=True)
-    [day] = client.get(f"{URL}/{found['id']}/use").json()
+    [day] = caller.get(f"{URL}/{found['id']}/use").json()
     assert {k: day[k] for k in ("requests", "failed", "read", "written")} == {
         "requests": 2,
         "failed": 1,
@@ -190,15 +190,15 @@ def _counted(organisation: Any, endpoint: Endpoint, usage: Usage, failed: bool) 
 
 class TestServers:
     def test_a_server_is_told_its_files_and_nobody_else(
-        self, client: Client, world: World, model: ModelVersion
+        self, caller: Client, world: World, model: ModelVersion
     ) -> None:
         from alloyworks.serving.tokens import token_of
 
         with world.scope():
             model.files = [{"path": "model.safetensors", "size": 3, "sha256": "0" * 64}]
             model.save()
-        found = made(client, model)
-        client.post(f"{URL}/{found['id']}/wake")
+        found = made(caller, model)
+        caller.post(f"{URL}/{found['id']}/wake")
         with world.scope():
             endpoint = Endpoint.objects.get(id=found["id"])
         answer = _told(token_of(endpoint.id, endpoint.launch))
@@ -209,7 +209,7 @@ class TestServers:
         with world.scope():
             lifecycle.ready(endpoint)
         assert _told(token_of(endpoint.id, endpoint.launch)).status_code == 409
-        client.post(f"{URL}/{found['id']}/sleep")
+        caller.post(f"{URL}/{found['id']}/sleep")
         assert _told(token_of(endpoint.id, endpoint.launch)).status_code == 401
 
 

@@ -1,10 +1,8 @@
 """A whole stack serves a real model: asked, woken, killed, put to sleep."""
 
 import json
-import os
-import signal
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import pytest
 from alloyworks.cli.demo.client import Client
 from alloyworks.embedded import stack
 from alloyworks.embedded.processes import Mark
-from tests.faults.tools import until
+from tests.faults.tools import kill, service, until
 from tests.stacks import BASE, import_base, stack_of
 
 pytestmark = pytest.mark.timeout(600)
@@ -75,7 +73,7 @@ def test_it_streams(platform: stack.Running, client: Client) -> None:
 def test_a_server_that_is_killed_is_replaced(platform: stack.Running, client: Client) -> None:
     ask(platform, client)
     [mark] = [mark for mark in servers(platform) if mark.alive()]
-    os.kill(mark.pid, signal.SIGKILL)
+    kill(mark.pid)
     answer = until(lambda: (found := ask(platform, client)).status_code == 200 and found)
     assert answer.json()["choices"]
     [new] = [mark for mark in servers(platform) if mark.alive()]
@@ -100,10 +98,8 @@ def test_put_to_sleep_its_process_ends(platform: stack.Running, client: Client) 
 def test_the_control_plane_may_restart_under_it(platform: stack.Running, client: Client) -> None:
     ask(platform, client)
     [mark] = [mark for mark in servers(platform) if mark.alive()]
-    known = json.loads((platform.state_dir / "run/stack.json").read_text())["children"]
-    for name in ("web", "worker"):
-        os.kill(known[name]["pid"], signal.SIGKILL)
-    time.sleep(3)
+    for name in ("web", "web-2", "worker"):
+        kill(until(partial(service, platform, name)).pid)
     until(lambda: _answers(platform, client))
     assert mark.alive()
 

@@ -221,7 +221,12 @@ def _told(token: str) -> Any:
 class TestPages:
     def test_one_is_made_and_shown(self, browser: Client, model: ModelVersion) -> None:
         assert "No endpoints yet" in browser.get("/endpoints/").content.decode()
-        fields = {"kind": "model", "name": "chemist", "model_id": str(model.id)}
+        fields = {
+            "kind": "model",
+            "name": "chemist",
+            "model_id": str(model.id),
+            "idle_minutes": "30",
+        }
         answer = browser.post("/endpoints/", fields, follow=True)
         page = answer.content.decode()
         assert "<h1>chemist</h1>" in page and ">asleep<" in page
@@ -239,13 +244,14 @@ class TestPages:
         assert "<h1>both</h1>" in page and "one + two → two" in page
 
     def test_what_is_wrong_stands_beside_it(self, browser: Client, model: ModelVersion) -> None:
-        fields = {"kind": "model", "name": "Not A Name", "model_id": str(model.id)}
+        fields = {"kind": "model", "name": "Not A Name", "idle_minutes": "30"}
+        fields["model_id"] = str(model.id)
         page = browser.post("/endpoints/", fields).content.decode()
         assert "can&#x27;t be the name of an endpoint" in page
         fields = {"kind": "model", "name": "fine", "model_id": ""}
         assert "Choose a model." in browser.post("/endpoints/", fields).content.decode()
         fields = {"kind": "mixture", "name": "fine", "agents": [], "aggregator": ""}
-        assert "no agent" in browser.post("/endpoints/", fields).content.decode()
+        assert "With no agent" in browser.post("/endpoints/", fields).content.decode()
 
     def test_orders_are_given(
         self, browser: Client, alice: Principal, world: World, model: ModelVersion

@@ -88,11 +88,7 @@ def _made(principal: Principal, form: EndpointForm) -> Endpoint:
     if data["kind"] == MIXTURE:
         layers = [data["agents"]]
         return serving.create_mixture(principal, data["name"], layers, data["aggregator"])
-    if not data["model_id"]:
-        raise Invalid("Choose a model.")
-    idle = data["idle_minutes"]
-    idle = 30 if idle is None else idle
-    return serving.create(principal, data["name"], UUID(data["model_id"]), idle)
+    return serving.create(principal, data["name"], UUID(data["model_id"]), data["idle_minutes"])
 
 
 def _say(form: EndpointForm, problem: Problem) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from alloyworks.config import ROOT
+from alloyworks.embedded.state import ROOT
 from alloyworks.errors import Conflict
 
 STAND_IN = ROOT / "tests/kube/cluster"

@@ -81,13 +81,37 @@ def run(
             for tuning, figures in _train(*shape, 1 if quick else ROUNDS, device).items():
                 yield f"{name}: {tuning}", figures | {"where": where() | _card(device)}
 
+    for batch, length in SHAPES if device == "cpu" else ():
+        name = f"step {batch} × {length} tokens"
+        if _wanted(name, only):
+            for tuning, figures in _step(batch, length, device).items():
+                yield f"{name}: {tuning}", figures | {"where": where()}
     for name, (how, batch, length, checks) in ESTIMATES.items():
-        row = f"estimate {name}, batch {batch} × {length} tokens"
+        row = f"estimate {name}, {batch} × {length} tokens"
         if _wanted(row, only):
             figures = _foreseen(
                 [how, str(STEPS), str(batch), str(length), str(checks).lower()], device
             )
             yield row, figures | {"where": where() | _card(device)}
+
+
+def _step(batch: int, length: int, device: str) -> dict[str, Figures]:
+    """Seconds of a step, and how many times as fast it could be as full tuning's if both were nothing but
+    products and update.
+    """
+    found, least = dict[str, Figures](), dict[str, float]()
+    with tempfile.TemporaryDirectory(dir=models.room()) as folder:
+        (Path(folder) / "train.jsonl").write_text(_text())
+        for tuning in TUNINGS:
+            if tuning.how == "trainer":
+                continue
+            words = [str(_model(device)), folder, tuning.how, str(STEPS), str(batch), str(length)]
+            seconds = _one("train_where", words)
+            least[tuning.name] = seconds["products"] + seconds["update"]
+            found[tuning.name] = {f"{what} s": round(taken, 3) for what, taken in seconds.items()}
+            most = least[FULL] / least[tuning.name]
+            found[tuning.name]["× full, at most"] = round(most, 2)
+    return found
 
 
 def _foreseen(words: Sequence[str], device: str) -> Figures:

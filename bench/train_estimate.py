@@ -15,10 +15,8 @@ from typing import Any
 import torch
 
 from alloyengine.report import Silent
-from alloyengine.spec.objective import Cpt
-from alloyengine.spec.train import TrainSpec
 from alloyengine.train.run import run
-from bench.train_one import tuning_of
+from bench.train_one import spec_of
 
 
 class Watch(Silent):
@@ -51,18 +49,8 @@ def _peak() -> int:
 
 
 def main(model: str, data: str, how: str, steps: str, batch: str, length: str, checks: str) -> None:
-    spec = TrainSpec(
-        model="m",
-        dataset="d",
-        objective=Cpt(),
-        tuning=tuning_of(how),
-        epochs=100,
-        max_steps=int(steps),
-        batch_size=int(batch),
-        max_length=int(length),
-        learning_rate=1e-5,
-        gradient_checkpointing=checks == "true",
-    )
+    again = {"gradient_checkpointing": checks == "true"}
+    spec = spec_of(how, int(steps), int(batch), int(length), **again)
     watch = Watch()
     with tempfile.TemporaryDirectory(dir=data) as room:
         run(spec, {"m": Path(model), "d": Path(data)}, Path(room) / "out", watch)

@@ -62,24 +62,29 @@ def main(model: str, data: str, how: str, steps: str, batch: str, length: str) -
     use_all_cores()
     if how != "trainer":
         make_ready()
-    spec = TrainSpec(
-        model="m",
-        dataset="d",
-        objective=Cpt(),
-        tuning=tuning_of(how),
-        epochs=100,
-        max_steps=int(steps),
-        batch_size=int(batch),
-        max_length=int(length),
-        learning_rate=1e-5,
-    )
+    spec = spec_of(how, int(steps), int(batch), int(length))
     run = _trainer if how == "trainer" else _ours
     speeds, memory = run(spec, Path(model), Path(data))
     found = {"tokens/s": statistics.median(speeds[WARM:]), "bytes": memory}
     print(json.dumps(found))
 
 
-def tuning_of(how: str) -> dict[str, Any]:
+def spec_of(how: str, steps: int, batch: int, length: int, **more: Any) -> TrainSpec:
+    return TrainSpec(
+        model="m",
+        dataset="d",
+        objective=Cpt(),
+        tuning=_tuning_of(how),
+        epochs=100,
+        max_steps=steps,
+        batch_size=batch,
+        max_length=length,
+        learning_rate=1e-5,
+        **more,
+    )
+
+
+def _tuning_of(how: str) -> dict[str, Any]:
     kind, _, number = how.partition("-")
     match kind:
         case "spectrum":

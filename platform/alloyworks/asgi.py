@@ -14,6 +14,7 @@ from alloyworks.api.bodies import BoundedBodies  # needs the settings
 from alloyworks.config import config
 from alloyworks.jobs import pulse
 from alloyworks.overload import Overload
+from alloyworks.serving.gateway import Gateway
 from alloyworks.threads import InOneThread
 from alloyworks.wire import Receive, Scope, Send
 
@@ -30,7 +31,7 @@ def django(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
 
 
 pulse.keep_beating(pulse.WEB)
-application = Overload(BoundedBodies(django))
+application = Overload(Gateway(BoundedBodies(django)))
 
 # All that is loaded by now stays. Without this the collector would go through it again with every full
 # round, and meanwhile no request of this process would move: for a tenth of a second and more.

@@ -30,8 +30,11 @@ app.conf.update(
     beat_scheduler="alloyworks.jobs.beat:Scheduler",
     beat_schedule={
         "reconcile": {"task": "alloyworks.jobs.tasks.reconcile", "schedule": 3.0},
+        "endpoints": {"task": "alloyworks.serving.tasks.look", "schedule": 2.0},
         "tidy": {"task": "alloyworks.jobs.tasks.tidy", "schedule": 600.0},
         "messages": {"task": "alloyworks.webhooks.tasks.send_due", "schedule": 5.0},
     },
 )
-app.autodiscover_tasks(["alloyworks.jobs", "alloyworks.webhooks", "alloyworks.observability"])
+app.autodiscover_tasks(
+    ["alloyworks.jobs", "alloyworks.serving", "alloyworks.webhooks", "alloyworks.observability"]
+)

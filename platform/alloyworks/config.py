@@ -4,12 +4,13 @@ A wrong value stops the start with a message that names the variable. The embedd
 (`alloy up`) sets them for its child processes; a cluster sets them by the Helm chart.
 """
 
+import json
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, Json, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,8 +43,12 @@ class Config(BaseSettings):
     s3_bucket: str = Field("alloyworks", min_length=3)
 
     runner_url: str | None = Field(None, description="Platform's address for runners; public_url")
-    executor: Literal["local"] = "local"
+    executor: Literal["local", "kubernetes"] = "local"
     local_slots: int = Field(1, ge=1, le=64, description="Attempts at once on this machine")
+    local_endpoints: int = Field(1, ge=1, le=64, description="Models served at once, likewise")
+    endpoint_wake_seconds: int = Field(
+        120, ge=1, le=3600, description="So long a request waits for a model that wakes up"
+    )
     engine_memory_gb: float | None = Field(
         None, gt=0, description="A job's own memory on this machine"
     )
@@ -75,6 +80,35 @@ class Config(BaseSettings):
     metrics_dir: Path | None = Field(None, description="Counts of each process; None: in state_dir")
     worker_metrics_port: int | None = Field(None, ge=1, le=65535, description="Of the worker's own")
 
+    # Of the kubernetes executor (docs/kubernetes.md); an empty text: left to the cluster.
+    kube_config: Path | None = Field(None, description="A kubeconfig; None: the pod's own account")
+    kube_namespace: str = Field("alloyworks", min_length=1)
+    kube_image_cpu: str = Field("", validate_default=True, description="Of runners without a GPU")
+    kube_image_cuda: str = Field("", description="Of runners with GPUs; empty: there are none")
+    kube_pull_secret: str = ""
+    kube_slots: int | None = Field(100, ge=1, description="Attempts at once; None: any number")
+    kube_queue: str = Field("", description="A LocalQueue of Kueue's")
+    kube_priority_class: str = ""
+    kube_runtime_class: str = ""
+    kube_node_selector: Json[dict[str, str]] = Field({}, description="JSON")
+    kube_tolerations: Json[list[dict[str, Any]]] = Field([], description="JSON")
+    kube_gpu_resource: str = "nvidia.com/gpu"
+    kube_gpu_type: str = Field("", description="Value of the label below; empty: any")
+    kube_gpu_type_label: str = "nvidia.com/gpu.product"
+    kube_capacity: Literal["any", "spot", "on-demand"] = "any"
+    kube_capacity_label: str = "karpenter.sh/capacity-type"
+    kube_cpus: float = Field(4, gt=0, description="Of each runner, at least; so the four below")
+    kube_memory_gb: float = Field(8, gt=0)
+    kube_scratch_gb: float = Field(20, gt=0)
+    kube_shared_memory_gb: float = Field(2, gt=0, description="/dev/shm")  # noqa: S108  # in the pod
+    kube_scratch_class: str = Field("", description="StorageClass; empty: the machine's own disk")
+    kube_image_serve_cuda: str = Field("", description="With vLLM; empty: served by cores")
+    kube_endpoints: int = Field(20, ge=1, description="Models served at once")
+    kube_endpoint_replicas: int = Field(1, ge=1, description="Of one, at most")
+    kube_wait_hours: float = Field(
+        24, gt=0, description="An attempt may wait so long for a machine"
+    )
+
     # Of one organisation, unless `alloy limits` says else of it; None: any number.
     limit_running_jobs: int | None = Field(None, ge=0, description="Jobs that run at once")
     limit_open_jobs: int | None = Field(1000, ge=0, description="Jobs that wait or run")
@@ -102,6 +136,21 @@ class Config(BaseSettings):
         if info.data.get("oidc_issuer") and not text:
             raise ValueError("ALLOY_OIDC_ISSUER is set; say under which id it knows this platform")
         return text
+
+    @field_validator("kube_image_cpu")
+    @classmethod
+    def _needed_in_a_cluster(cls, text: str, info: ValidationInfo) -> str:
+        if info.data.get("executor") == "kubernetes" and not text:
+            raise ValueError("ALLOY_EXECUTOR is kubernetes; say which image its runners have")
+        return text
+
+    @field_validator("kube_node_selector", "kube_tolerations", mode="before")
+    @classmethod
+    def _left_empty(cls, given: Any, info: ValidationInfo) -> str:
+        """As charts pass on what nobody has set; the defaults are validated, too."""
+        if given == "":
+            return "{}" if info.field_name == "kube_node_selector" else "[]"
+        return given if isinstance(given, str) else json.dumps(given)
 
     @field_validator("webhook_ports", "webhook_networks")
     @classmethod

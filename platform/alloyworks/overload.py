@@ -1,7 +1,8 @@
 """Answers more requests than can be served with 503 at once, instead of letting all of them wait.
 
 A request counts from when all of it has come: who sends slowly holds a socket and nothing else.
-Streams count apart, because they are open for hours. Probes are answered always.
+Streams count apart, because they are open for hours; so does what waits for a model's answer. Probes are
+answered always.
 """
 
 import asyncio
@@ -56,7 +57,8 @@ class _Request:
 
     def __init__(self, places: dict[str, int], scope: Scope, receive: Receive) -> None:
         self._open, self._receive = places, receive
-        self.kind = "streams" if scope["path"].endswith("/stream") else "requests"
+        long = scope["path"].endswith("/stream") or scope["path"].startswith("/v1/")
+        self.kind = "streams" if long else "requests"
         self.awaits_body = _has_body(scope)
         self.complete = self.inside = False
 

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "alloyworks.accounts",
     "alloyworks.catalog",
     "alloyworks.jobs",
+    "alloyworks.serving",
     "alloyworks.usage",
     "alloyworks.storage",
     "alloyworks.webhooks",

@@ -28,6 +28,7 @@ MEMBERS = [
     "/datasets/",
     "/datasets/new/",
     "/compare/",
+    "/endpoints/",
     "/usage/",
     "/accounts/members/",
     "/accounts/keys/",
@@ -111,6 +112,28 @@ def test_from_sign_up_to_a_comparison(visitor: Visitor) -> None:
     page.get_by_role("link", name="Compare", exact=True).last.click()
     expect(page.get_by_role("heading", name="Compare")).to_be_visible()
     visitor.look("compare")
+
+
+def test_an_endpoint_is_made_and_asked(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.sign_up("Askers", "ann@askers.example", PASSWORD)
+    page.goto("/endpoints/")
+    page.get_by_label("Name", exact=True).fill("tiny")
+    visitor.choose("Model", BASE)
+    visitor.look("new-endpoint")
+    page.get_by_role("button", name="Make the endpoint").click()
+    expect(page.get_by_role("heading", name="tiny")).to_be_visible()
+
+    page.get_by_label("Your message").fill("Symbol of gold?")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.locator("[data-told]")).to_contain_text("tokens", timeout=120_000)
+    expect(page.locator(".turn")).to_have_count(2)
+    page.reload()
+    expect(page.locator("#endpoint-state")).to_contain_text("It answers since")
+    expect(page.get_by_role("table")).to_contain_text("1")
+    visitor.look("endpoint")
+    page.get_by_role("button", name="Put it to sleep").click()
+    expect(page.locator("#endpoint-state")).to_contain_text("The next request wakes it")
 
 
 def test_a_recipe_is_examined_as_it_is_typed_and_its_models_compared(

@@ -4,7 +4,7 @@ import pytest
 
 from alloyworks.cli.demo.client import Client
 from alloyworks.embedded import stack
-from tests.faults.tools import ROWS, engine_of, kill, runner, service, until
+from tests.faults.tools import ROWS, engine_of, kill, pipeline, runner, service, until
 
 pytestmark = pytest.mark.timeout(600)
 SERVICES = ["postgres", "valkey", "s3", "web", "web-2", "worker", "beat"]
@@ -26,26 +26,3 @@ def test_nothing_is_lost_whatever_is_killed(up: stack.Running, client: Client, b
     assert ended["train"]["attempt_number"] == 3
     assert len(ended["evaluate"]["result"]["scores"]) == 2
     until(lambda: all(service(up, name) for name in SERVICES))
-
-
-def pipeline(client: Client, base: str, data: str) -> dict[str, str]:
-    """Train, merge the result with its base, evaluate both: each waits for the one before."""
-    train = client.submit(
-        {
-            "kind": "train",
-            "name": "symbols",
-            "model": base,
-            "dataset": data,
-            "tuning": {"method": "spectrum", "percent": 50},
-            "epochs": 100,
-            "batch_size": 2,
-        }
-    )
-    recipe = {"merge_method": "linear", "models": [{"model": base}, {"model": f"job:{train}"}]}
-    for entry in recipe["models"]:
-        entry["parameters"] = {"weight": 0.5}
-    merge = client.submit({"kind": "merge", "name": "half", "recipe": recipe})
-    asked = [{"dataset": data, "metric": "perplexity"}]
-    models = [f"job:{train}", f"job:{merge}"]
-    evaluate = client.submit({"kind": "evaluate", "models": models, "test_sets": asked})
-    return {"train": train, "merge": merge, "evaluate": evaluate}

@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 
+from alloyworks.cli.demo.client import Client
 from alloyworks.embedded import processes, stack
 from alloyworks.embedded.processes import Mark
 from alloyworks.embedded.state import State
@@ -48,3 +49,26 @@ def engine_of(agent: Mark) -> psutil.Process | None:
 
 def runner(state: Path) -> Mark | None:
     return next((mark for mark in processes.runners(state) if mark.alive()), None)
+
+
+def pipeline(client: Client, base: str, data: str) -> dict[str, str]:
+    """Train, merge the result with its base, evaluate both: each waits for the one before."""
+    train = client.submit(
+        {
+            "kind": "train",
+            "name": "symbols",
+            "model": base,
+            "dataset": data,
+            "tuning": {"method": "spectrum", "percent": 50},
+            "epochs": 100,
+            "batch_size": 2,
+        }
+    )
+    recipe = {"merge_method": "linear", "models": [{"model": base}, {"model": f"job:{train}"}]}
+    for entry in recipe["models"]:
+        entry["parameters"] = {"weight": 0.5}
+    merge = client.submit({"kind": "merge", "name": "half", "recipe": recipe})
+    asked = [{"dataset": data, "metric": "perplexity"}]
+    models = [f"job:{train}", f"job:{merge}"]
+    evaluate = client.submit({"kind": "evaluate", "models": models, "test_sets": asked})
+    return {"train": train, "merge": merge, "evaluate": evaluate}

@@ -69,15 +69,16 @@ class Treasure:
             invitation = invitations.invite(owner, f"{CANARY}@acme.example", Role.MEMBER)
             key, _ = keys.create(owner, f"{CANARY} key", Role.VIEWER)
             org = owner.organisation
-            endpoint = org.endpoint_set.create(url=f"https://example.org/{CANARY}", events=[])
-            delivery = org.delivery_set.create(endpoint=endpoint, job=job, event="test", body="{}")
+            webhook = org.endpoint_set.create(url=f"https://example.org/{CANARY}", events=[])
+            delivery = org.delivery_set.create(endpoint=webhook, job=job, event="test", body="{}")
+            endpoint = org.model_endpoints.create(name=f"{CANARY}-endpoint", model_version=model)
         found = {
             "dataset_id": dataset,
             "model_id": model,
             "job_id": job,
             "key_id": key,
             "invitation_id": invitation,
-            "webhook_id": endpoint,
+            "webhook_id": webhook,
             "endpoint_id": endpoint,
             "delivery_id": delivery,
         }

@@ -33,6 +33,8 @@ READ: dict[str, Action | None] = {
     "models": "models.view",
     "model": "models.view",
     "model-file": "models.download",
+    "endpoints": "endpoints.view",
+    "endpoint": "endpoints.view",
     "jobs": "jobs.view",
     "job-new": "jobs.submit",
     "job": "jobs.view",
@@ -53,6 +55,9 @@ READ: dict[str, Action | None] = {
 CHANGE: dict[str, Action | None] = {
     "dataset-delete": "datasets.delete",
     "model-delete": "models.delete",
+    "endpoint-wake": "endpoints.use",
+    "endpoint-sleep": "endpoints.manage",
+    "endpoint-delete": "endpoints.manage",
     "job-answers-delete": "datasets.delete",
     "job-cancel": "jobs.cancel",
     "job-retry": "jobs.submit",

@@ -11,7 +11,9 @@ from django.test import Client
 from alloyworks.accounts import invitations, keys
 from alloyworks.accounts.models import AuditEntry, Role
 from alloyworks.accounts.principal import Principal
+from alloyworks.catalog.models import ModelVersion
 from alloyworks.jobs.models import JobState
+from alloyworks.serving import endpoints
 from alloyworks.tenancy import scope
 from alloyworks.webhooks.models import Endpoint
 from tests.platform.world import World
@@ -85,6 +87,24 @@ def _answers(world: World, bob: Principal, client: Client) -> Ask:
         return "delete", f"/jobs/{job.id}/answers", None
 
 
+def _endpoint(method: str, tail: str = "", body: Any = None) -> Recipe:
+    def ask(world: World, bob: Principal, client: Client) -> Ask:
+        with world.scope():
+            made = endpoints.create(world.owner, "chemist", servable(world).id)
+        return method, f"/endpoints/{made.id}{tail}", body
+
+    return ask
+
+
+def _new_endpoint(world: World, bob: Principal, client: Client) -> Ask:
+    with world.scope():
+        return "post", "/endpoints", {"name": "chemist", "model_id": str(servable(world).id)}
+
+
+def servable(world: World) -> ModelVersion:
+    return world.model(chat_template="abc")
+
+
 def _webhook(method: str, tail: str = "", body: Any = None) -> Recipe:
     def ask(world: World, bob: Principal, client: Client) -> Ask:
         org = world.owner.organisation
@@ -130,6 +150,11 @@ RECIPES: dict[str, tuple[str, Recipe]] = {
     "jobs_cancel": ("job.cancel", _job(JobState.QUEUED, "cancel")),
     "jobs_retry": ("job.retry", _job(JobState.FAILED, "retry")),
     "job_details_delete_answers": ("job.answers_delete", _answers),
+    "endpoints_create": ("endpoint.create", _new_endpoint),
+    "endpoints_change": ("endpoint.change", _endpoint("patch", body={"idle_minutes": 5})),
+    "endpoints_wake": ("endpoint.wake", _endpoint("post", "/wake")),
+    "endpoints_sleep": ("endpoint.sleep", _endpoint("post", "/sleep")),
+    "endpoints_delete": ("endpoint.delete", _endpoint("delete")),
     "webhooks_create": (
         "webhook.create",
         lambda world, bob, client: (

@@ -17,7 +17,7 @@ from alloyworks.accounts.principal import Principal
 from alloyworks.config import config
 from alloyworks.ids import new_id
 from alloyworks.jobs import deadline, dispatch, lifecycle, orphans, pulse
-from alloyworks.jobs.executors import Handle
+from alloyworks.jobs.executors import Handle, NotLaunched
 from alloyworks.jobs.models import Attempt, Job, JobState, Pulse
 from alloyworks.tenancy import scope
 from tests.platform.attempts import new_job, now
@@ -36,6 +36,8 @@ class Machine:
         self.ended: list[int] = []
         self.living: set[int] = set()
         self.breaks = False
+        self.queues = False
+        self.refuses: Failure | None = None
         self.strays: list[Attempt] = []
 
     @contextmanager
@@ -45,12 +47,17 @@ class Machine:
     def launch(self, attempt: Attempt) -> Handle:
         if self.breaks:
             raise ConnectionError("cut off")
+        if self.refuses:
+            raise NotLaunched(self.refuses)
         self.launched.append(attempt.number)
         self.living.add(attempt.number)
         return {"name": "it"}
 
     def alive(self, attempt: Attempt) -> bool:
         return attempt.number in self.living
+
+    def why_gone(self, attempt: Attempt) -> Failure:
+        return KILLED
 
     def runners(self) -> list[Attempt]:
         return self.strays
@@ -134,6 +141,40 @@ def test_a_dead_runner_costs_an_attempt(alice: Principal, machine: Machine) -> N
     assert (job.state, machine.ended) == ("queued", [1])
     with scope(alice.organisation.id):
         assert job.attempts.get().failure["code"] == "runner_died"
+
+
+def test_an_attempt_that_can_not_be_launched_is_lost_with_the_reason(
+    alice: Principal, machine: Machine
+) -> None:
+    machine.refuses = Failure(code="cluster_refused", fault="platform", message="It is too large.")
+    job = look(made(alice))
+
+    assert (job.state, job.attempt_number, machine.launched) == ("queued", 1, [])
+    with scope(alice.organisation.id):
+        assert job.attempts.get().failure["message"] == "It is too large."
+
+
+def test_what_waits_for_a_machine_is_not_silent_before_it_has_one(
+    alice: Principal, machine: Machine
+) -> None:
+    machine.queues = True
+    job = made(alice)
+    look(job)
+    change(job, created_at=LONG_AGO)
+    assert look(job).state == "starting"
+
+    change(job, started_at=LONG_AGO, heartbeat_at=LONG_AGO)
+    assert look(job).state == "queued"
+
+
+def test_what_waits_for_a_machine_is_cancelled_at_once(alice: Principal, machine: Machine) -> None:
+    machine.queues = True
+    job = made(alice)
+    look(job)
+    with scope(alice.organisation.id):
+        lifecycle.cancel(alice, job.id)
+
+    assert (look(job).state, machine.ended) == ("cancelled", [1])
 
 
 def test_a_silent_runner_is_given_up(alice: Principal, machine: Machine) -> None:

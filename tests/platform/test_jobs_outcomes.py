@@ -17,7 +17,7 @@ Found = tuple[str, str | None, str]  # code, fault, file
 
 def codes() -> Iterator[Found]:
     """Every code that an error of the engine or a failure is made with."""
-    for room in ("workers/alloyengine", "platform/alloyworks/jobs"):
+    for room in ("workers/alloyengine", "platform/alloyworks/jobs", "k8s/alloykube"):
         for file in sorted((ROOT / room).rglob("*.py")):
             name = str(file.relative_to(ROOT))
             if not name.startswith(NO_JOBS):

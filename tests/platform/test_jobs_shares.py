@@ -20,6 +20,8 @@ from tests.platform.world import World
 class Machine:
     """An executor with so many slots; what it launches runs for ever."""
 
+    queues = False
+
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self.launched: list[Attempt] = []

@@ -38,6 +38,13 @@ def test_help_lists_every_command_with_a_sentence():
     assert "Start the whole platform on this machine." in shown
 
 
+def test_every_command_can_explain_itself_without_settings():
+    code = "from importlib.metadata import entry_points\n"
+    code += "for each in entry_points(group='alloy.commands'): each.load()"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("ALLOY_")}
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, env=environment, timeout=60)
+
+
 def test_help_imports_no_command_and_is_quick():
     code = MAIN + "main.main(); print(sorted(m for m in sys.modules if m in ('torch', 'django')))"
     began = time.monotonic()

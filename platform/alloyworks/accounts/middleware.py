@@ -30,7 +30,7 @@ class TenantMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path.startswith(("/runner/", "/static/")):
+        if request.path.startswith(("/runner/", "/serving/", "/static/")):
             return self.get_response(request)
         principal = None
         try:

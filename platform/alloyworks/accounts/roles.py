@@ -23,6 +23,9 @@ Action = Literal[
     "jobs.view",
     "jobs.submit",
     "jobs.cancel",
+    "endpoints.view",
+    "endpoints.use",
+    "endpoints.manage",
     "usage.view",
     "webhooks.manage",
 ]
@@ -34,6 +37,7 @@ _VIEWER: frozenset[Action] = frozenset(
         "datasets.view",
         "models.view",
         "jobs.view",
+        "endpoints.view",
         "usage.view",
     }
 )
@@ -46,6 +50,8 @@ _MEMBER: frozenset[Action] = _VIEWER | {
     "models.delete",
     "jobs.submit",
     "jobs.cancel",
+    "endpoints.use",
+    "endpoints.manage",
 }
 ALLOWED: dict[Role, frozenset[Action]] = {
     Role.VIEWER: _VIEWER,
@@ -54,12 +60,13 @@ ALLOWED: dict[Role, frozenset[Action]] = {
     Role.OWNER: frozenset(get_args(Action)),
 }
 
-Scope = Literal["read", "data", "jobs", "people", "all"]
+Scope = Literal["read", "data", "jobs", "serve", "people", "all"]
 _READ: frozenset[Action] = _VIEWER | {"datasets.download", "models.download"}
 SCOPES: dict[Scope, frozenset[Action]] = {
     "read": _READ,
     "data": _READ | {"datasets.create", "datasets.delete", "models.delete"},
-    "jobs": _READ | {"jobs.submit", "jobs.cancel"},
+    "jobs": _READ | {"jobs.submit", "jobs.cancel", "endpoints.use", "endpoints.manage"},
+    "serve": frozenset({"endpoints.view", "endpoints.use"}),  # for what is shipped to users
     "people": _READ
     | {
         *("members.manage", "keys.manage", "organisation.edit", "audit.view", "webhooks.manage"),

@@ -6,6 +6,7 @@ from alloyworks.api import (
     account,
     audit,
     datasets,
+    endpoints,
     estimate,
     job_details,
     jobs,
@@ -39,6 +40,7 @@ api.add_router("/models", models.router, tags=["Models"])
 api.add_router("/jobs/estimate", estimate.router, tags=["Jobs"])  # before /jobs/{job_id}
 api.add_router("/jobs", jobs.router, tags=["Jobs"])
 api.add_router("/jobs", job_details.router, tags=["Jobs"])
+api.add_router("/endpoints", endpoints.router, tags=["Endpoints"])
 api.add_router("/usage", usage.router, tags=["Usage"])
 api.add_router("/webhooks", webhooks.router, tags=["Webhooks"])
 api.add_router("/mails", webhooks.mail_router, tags=["Webhooks"])

@@ -13,7 +13,7 @@ from alloyworks.accounts.principal import Principal
 from alloyworks.catalog import manifest, needed
 from alloyworks.catalog.manifest import Download, Entry
 from alloyworks.catalog.models import ModelParent, ModelVersion
-from alloyworks.errors import Forbidden, NotFound
+from alloyworks.errors import Conflict, Forbidden, NotFound
 from alloyworks.jobs import clock
 from alloyworks.jobs.models import Job, JobInput
 from alloyworks.storage import objects
@@ -43,7 +43,7 @@ def downloads(principal: Principal, model_id: UUID) -> list[Download]:
 def delete(principal: Principal, model_id: UUID) -> None:
     """With its files, its scores and its place in the family tree.
 
-    Conflict while a job needs it. Forbidden for base models, which are the operator's.
+    Conflict while a job needs it, or it is served. Forbidden for base models, which are the operator's.
     """
     principal.require("models.delete")
     model = get(principal, model_id)
@@ -53,6 +53,9 @@ def delete(principal: Principal, model_id: UUID) -> None:
         if not ModelVersion.objects.select_for_update().filter(id=model.id).exists():
             raise NotFound(f"There is no model {model_id}.")
         needed.let_go(_inputs(model), f"The model {label(model)!r}")
+        if endpoint := model.endpoints.first():
+            told = f"The model {label(model)!r} answers as the endpoint {endpoint.name!r}."
+            raise Conflict(f"{told} Delete that first, or put another version behind it.")
         # Should storage fail now, what is left there is found later.
         if model.job_id:
             Job.objects.filter(id=model.job_id).update(tidy_at=clock.now())

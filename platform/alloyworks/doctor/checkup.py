@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from alloyworks.doctor import database, processes, settings, stores
+from alloyworks.doctor import cluster, database, processes, settings, stores
 from alloyworks.doctor.findings import Finding, Findings, problem
 
 Check = Callable[[], Findings]
@@ -15,7 +15,7 @@ DATABASE: tuple[Check, ...] = (
     processes.beat,
 )
 BROKER: tuple[Check, ...] = (processes.worker,)
-OTHERS: tuple[Check, ...] = (stores.storage, stores.mails, stores.disk)
+OTHERS: tuple[Check, ...] = (stores.storage, stores.mails, stores.disk, cluster.cluster)
 
 
 def checkup() -> Iterator[Finding]:

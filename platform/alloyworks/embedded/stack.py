@@ -71,7 +71,7 @@ def start(
 
 
 def stop(state_dir: Path) -> bool:
-    """Stops the stack and its job runners; says whether anything ran."""
+    """Stops the stack, its job runners and its models' servers; says whether anything ran."""
     state = State(state_dir)
     if not (state.run / "stack.json").exists():
         return False
@@ -82,6 +82,7 @@ def stop(state_dir: Path) -> bool:
         processes.end([mark], patience=60)
     supervisor.end_leftovers(state)
     processes.end(processes.runners(state.dir), patience=10)  # that were launched meanwhile
+    processes.end(_model_servers(state), patience=10)
     return up or bool(runners)
 
 
@@ -125,6 +126,12 @@ def is_up(state: State) -> bool:
 def _supervisor(state: State) -> Mark | None:
     mark = Mark(**facts(state)["supervisor"])
     return mark if mark.alive() else None
+
+
+def _model_servers(state: State) -> list[Mark]:
+    """Of endpoints: they outlive the control plane, but not the stack."""
+    marks = (state.dir / "endpoints").glob("*/mark.json")
+    return [Mark(**known) for path in marks if (known := read_json(path))]
 
 
 def _let_end(state: State) -> None:

@@ -15,7 +15,7 @@ from django.db import connection
 from alloyengine.spec.protocol import Failure
 from alloyworks.config import config
 from alloyworks.jobs import clock, deadline, lifecycle, pulse, turn
-from alloyworks.jobs.executors import executor
+from alloyworks.jobs.executors import NotLaunched, executor
 from alloyworks.jobs.models import Attempt, Job
 from alloyworks.jobs.orphans import end_orphans
 from alloyworks.jobs.states import FINISHED, QUEUED, RUNNING, STARTING, WAITING
@@ -117,7 +117,12 @@ def _give_slot(waiting: turn.Waiting, full: set[UUID]) -> None:
 
 
 def _launch(attempt: Attempt) -> None:
-    handle = executor().launch(attempt)
+    try:
+        handle = executor().launch(attempt)
+    except NotLaunched as refused:
+        with scope(attempt.organisation_id):
+            lifecycle.lose(attempt, refused.failure)
+        return
     with scope(attempt.organisation_id):
         Attempt.objects.filter(id=attempt.id).update(handle=handle)
 
@@ -125,36 +130,45 @@ def _launch(attempt: Attempt) -> None:
 def _check(job_id: UUID, organisation_id: UUID) -> None:
     """Of a started job: is its runner there, does it speak, does it obey?"""
     with scope(organisation_id):
+        attempt = _current(_claimed(job_id))
+    if attempt is None:
+        return
+    if not attempt.handle:
+        _launch(attempt)
+        return
+    # Whoever asks a machine or a cluster keeps nobody waiting for the row meanwhile.
+    gone = None if executor().alive(attempt) else executor().why_gone(attempt)
+    with scope(organisation_id):
         job = _claimed(job_id)
-        if job is None or job.state not in (STARTING, RUNNING):
+        now = _current(job)
+        if job is None or now is None or now.id != attempt.id:
             return
-        attempt = job.attempts.get(number=job.attempt_number)
-        launched = bool(attempt.handle)
-        failure = _death(job, attempt) if launched else None
+        failure = gone or _death(job, now)
         if failure:
-            lifecycle.lose(attempt, failure)
+            lifecycle.lose(now, failure)
     if failure:
         executor().end(attempt)
-    elif not launched:
-        _launch(attempt)
+
+
+def _current(job: Job | None) -> Attempt | None:
+    """The attempt of a started job."""
+    if job is None or job.state not in (STARTING, RUNNING):
+        return None
+    return job.attempts.get(number=job.attempt_number)
 
 
 def _death(job: Job, attempt: Attempt) -> Failure | None:
-    """Why the attempt must be given up; None while it lives."""
-    if not executor().alive(attempt):
-        return _lost(
-            "runner_died",
-            "The runner died without a word, as when it is killed or its machine restarts.",
-        )
-    # Only silence while somebody listened counts.
+    """Why an attempt whose runner is there must be given up; None when it need not be."""
+    # Only silence while somebody listened counts, and of one that can speak.
     listening = pulse.listening_since()
+    waits = executor().queues and attempt.started_at is None
     heard = attempt.heartbeat_at or attempt.started_at or attempt.created_at
-    if _is_long_ago(max(heard, listening)):
+    if not waits and _is_long_ago(max(heard, listening)):
         return _lost(
             "runner_silent", f"The runner was silent for more than {config.lease_seconds} seconds."
         )
-    ordered = job.cancel_requested_at
-    if ordered and _is_long_ago(max(ordered, listening)):
+    ordered = job.cancel_requested_at  # which nobody hears who has no machine
+    if ordered and (waits or _is_long_ago(max(ordered, listening))):
         return _lost("disobedient", "The runner did not stop when it was told to.")
     return deadline.failure(job) if deadline.is_over(job, deadline.GRACE) else None
 

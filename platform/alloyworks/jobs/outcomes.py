@@ -52,6 +52,9 @@ def _ours(code: str, title: str, remedy: str, lost_worker: bool = False) -> Outc
 
 _AGAIN = "Nothing needs to be changed: retry the job."
 _TELL_US = "Retry the job; if it ends the same way, show the operator its log."
+_TELL_OPERATOR = (
+    "Nothing of yours is wrong: show the operator these words, and retry the job later."
+)
 _MODEL = "Choose another model, or import it again from a complete, clean source."
 _ADAPTER = "Export the adapter again, or choose another."
 _DATASET = "Correct the dataset, upload it as a new one, and submit the job with it."
@@ -204,6 +207,12 @@ _ALL = [
         lost_worker=True,
     ),
     Outcome("evicted", "capacity", "The machine was wanted back", _AGAIN, "free"),
+    Outcome(
+        "no_machine",
+        "capacity",
+        "No machine was free",
+        "Ask for fewer GPUs or nodes, or ask the operator which machines there are; then retry the job.",
+    ),
     # Ours: another attempt may fare better.
     _ours("runner_died", "The worker died", _AGAIN, lost_worker=True),
     _ours("runner_silent", "The worker fell silent", _AGAIN, lost_worker=True),
@@ -211,6 +220,9 @@ _ALL = [
     _ours("engine_failed", "The engine failed", _TELL_US),
     _ours("broken_result", "The result was not what the worker said", _TELL_US),
     _ours("transfer_failed", "Files could not be moved", _AGAIN),
+    _ours("started_twice", "The cluster started the job twice", _AGAIN),
+    _ours("image_unusable", "The worker could not be started", _TELL_OPERATOR),
+    _ours("cluster_refused", "The cluster does not take the job", _TELL_OPERATOR),
     Outcome(
         "lost_workers",
         "platform",

@@ -11,6 +11,7 @@ from alloyworks.config import config
 SECTIONS = (
     ("Jobs", "/jobs/"),
     ("Models", "/models/"),
+    ("Endpoints", "/endpoints/"),
     ("Datasets", "/datasets/"),
     ("Compare", "/compare/"),
 )

@@ -4,7 +4,18 @@ from django.templatetags.static import static
 from django.urls import path
 from django.views.generic import RedirectView
 
-from alloyworks.web.views import answers, compare, datasets, home, job, jobs, models, new_job, usage
+from alloyworks.web.views import (
+    answers,
+    compare,
+    datasets,
+    endpoints,
+    home,
+    job,
+    jobs,
+    models,
+    new_job,
+    usage,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -19,6 +30,11 @@ urlpatterns = [
     path("models/<uuid:model_id>/", models.model, name="model"),
     path("models/<uuid:model_id>/files/<path:path>", models.file, name="model-file"),
     path("models/<uuid:model_id>/delete/", models.delete, name="model-delete"),
+    path("endpoints/", endpoints.endpoints, name="endpoints"),
+    path("endpoints/<uuid:endpoint_id>/", endpoints.endpoint, name="endpoint"),
+    path("endpoints/<uuid:endpoint_id>/wake/", endpoints.wake, name="endpoint-wake"),
+    path("endpoints/<uuid:endpoint_id>/sleep/", endpoints.sleep, name="endpoint-sleep"),
+    path("endpoints/<uuid:endpoint_id>/delete/", endpoints.delete, name="endpoint-delete"),
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/new/<str:kind>/", new_job.new_job, name="job-new"),
     path("jobs/<uuid:job_id>/", job.job, name="job"),

@@ -42,12 +42,12 @@ def webhooks(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def webhook(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
+def webhook(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
     principal = principal_of(request, "webhooks.manage")
-    rows = endpoints.deliveries_of(principal, endpoint_id).select_related("job")
+    rows = endpoints.deliveries_of(principal, webhook_id).select_related("job")
     found, following = page_of(rows, cursor_of(request), A_PAGE)
     context = {
-        "endpoint": endpoints.get(principal, endpoint_id),
+        "endpoint": endpoints.get(principal, webhook_id),
         "deliveries": found,
         "next": following,
         "cursor": cursor_of(request),
@@ -57,38 +57,38 @@ def webhook(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
 
 
 @require_POST
-def test(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
-    endpoints.test(principal_of(request, "webhooks.manage"), endpoint_id)
+def test(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
+    endpoints.test(principal_of(request, "webhooks.manage"), webhook_id)
     messages.success(request, "A test is on its way; it is listed below.")
-    return redirect("webhook", endpoint_id)
+    return redirect("webhook", webhook_id)
 
 
 @require_POST
-def switch(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
+def switch(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
     principal = principal_of(request, "webhooks.manage")
     on = request.POST.get("active") == "on"
-    endpoints.change(principal, endpoint_id, active=on)
+    endpoints.change(principal, webhook_id, active=on)
     messages.success(request, f"The webhook is switched {'on' if on else 'off'}.")
-    return redirect("webhook", endpoint_id)
+    return redirect("webhook", webhook_id)
 
 
 @require_POST
-def delete(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
-    endpoints.delete(principal_of(request, "webhooks.manage"), endpoint_id)
+def delete(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
+    endpoints.delete(principal_of(request, "webhooks.manage"), webhook_id)
     messages.success(request, "The webhook is deleted.")
     return redirect("webhooks")
 
 
 @require_POST
-def resend(request: HttpRequest, endpoint_id: UUID, delivery_id: UUID) -> HttpResponse:
+def resend(request: HttpRequest, webhook_id: UUID, delivery_id: UUID) -> HttpResponse:
     principal = principal_of(request, "webhooks.manage")
     try:
         with transaction.atomic():
-            endpoints.resend(principal, endpoint_id, delivery_id)
+            endpoints.resend(principal, webhook_id, delivery_id)
         messages.success(request, "It is on its way again.")
     except Conflict as problem:
         messages.error(request, problem.detail)
-    return redirect("webhook", endpoint_id)
+    return redirect("webhook", webhook_id)
 
 
 def mails(request: HttpRequest) -> HttpResponse:

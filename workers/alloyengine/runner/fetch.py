@@ -52,14 +52,15 @@ def fetch_files(wanted: list[tuple[RemoteFile, Path]], heart: Heart, phase: str)
     done, total = 0, sum(file.size for file, _ in wanted)
     with httpx.Client(timeout=60) as http:
         for file, target in wanted:
-            _fetch_file(http, file, target, heart.check)
+            fetch_file(http, file, target, heart.check)
             done += file.size
             heart.outbox.add(ProgressEvent(phase=phase, done=done, total=total))
 
 
-def _fetch_file(
+def fetch_file(
     http: httpx.Client, file: RemoteFile, target: Path, check: Callable[[], None]
 ) -> None:
+    """Tried again for a quarter of an hour. Raises TransferError, and whatever `check` raises."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         digest = persistently(lambda: _download(http, file, target, check), _PATIENCE, check)

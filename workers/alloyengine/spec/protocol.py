@@ -51,6 +51,13 @@ class ResolvedInput(Spec):
     files: list[RemoteFile]
 
 
+class ServedModel(Spec):
+    """What a server of an endpoint needs to know (GET /serving/v1/model, with a token of its launch)."""
+
+    name: str = Field(description="As requests call it")
+    files: list[RemoteFile] = Field(min_length=1)
+
+
 class SavedCheckpoint(Spec):
     """Where an earlier attempt of the job came, complete."""
 

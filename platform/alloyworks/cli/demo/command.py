@@ -6,17 +6,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from alloyworks.cli.demo import story
+from alloyworks.cli.demo import cluster, story
 from alloyworks.cli.demo.client import Client, Json
 from alloyworks.cli.stack import StateOption, start
 from alloyworks.embedded import stack
@@ -30,18 +30,31 @@ def demo(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here")] = None,
     state: StateOption = None,
     port: Annotated[int | None, typer.Option(help="Of the pages; else a free one")] = None,
+    executor: Annotated[
+        Literal["local", "kubernetes"], typer.Option(help="Jobs as processes, or as pods")
+    ] = "local",
 ) -> None:
     """Train two specialists, merge them, evaluate all four models, and show the page."""
     folder = state_dir(state)
     seconds: dict[str, float] = {}
-    with timed(seconds, "total"), _stack(folder, port, keep, seconds) as url:
+    pods = executor == "kubernetes"
+    if pods and keep:
+        raise typer.BadParameter("--keep leaves no cluster behind: use one of the two.")
+    with timed(seconds, "total"), ExitStack() as closing:
+        if pods:
+            closing.enter_context(cluster.executor(folder))
+        url = closing.enter_context(_stack(folder, port, keep, seconds))
+        if pods:
+            told_by = os.environ | stack.environment(folder)
+            closing.enter_context(cluster.controller(told_by, folder / "controller.log"))
         with timed(seconds, "base_model"):
             _import_base(folder)
         told = _tell(url, seconds)
     _show(told.table, seconds)
     _invite(told, f"{url}/jobs/{told.cast.jobs['evaluation']}/", keep)
     if json_file:
-        json_file.write_text(json.dumps({"models": told.table, "seconds": seconds}, indent=2))
+        figures = {"models": told.table, "seconds": seconds, "executor": executor}
+        json_file.write_text(json.dumps(figures, indent=2))
 
 
 @contextmanager

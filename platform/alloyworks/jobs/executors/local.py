@@ -19,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from alloyengine.spec.protocol import Failure
 from alloyworks.config import config
 from alloyworks.embedded import processes
 from alloyworks.embedded.processes import Mark
@@ -38,6 +39,8 @@ _INHERITED = (
 
 class LocalExecutor:
     """As many attempts at once as ALLOY_LOCAL_SLOTS says, whoever launches them."""
+
+    queues = False
 
     def __init__(self, folder: Path | None = None, slots: int | None = None) -> None:
         self.folder = folder or config.state_dir / "attempts"
@@ -62,6 +65,13 @@ class LocalExecutor:
 
     def alive(self, attempt: Attempt) -> bool:
         return _runs(self._home(attempt))
+
+    def why_gone(self, attempt: Attempt) -> Failure:
+        return Failure(
+            code="runner_died",
+            fault="platform",
+            message="The runner died without a word, as when it is killed or its machine restarts.",
+        )
 
     def runners(self) -> list[Attempt]:
         homes = [home for home in self.folder.iterdir() if home.is_dir() and _runs(home)]

@@ -81,7 +81,7 @@ def grant(cursor: CursorWrapper, name: str) -> None:
         "GRANT EXECUTE ON FUNCTION alloy_jobs_to_look_at(), alloy_jobs_to_tidy() TO {role}",
         "GRANT EXECUTE ON FUNCTION alloy_turns(), alloy_started() TO {role}",
         "GRANT EXECUTE ON FUNCTION alloy_due_messages(), alloy_figures() TO {role}",
-        "GRANT EXECUTE ON FUNCTION alloy_key(text) TO {role}",
+        "GRANT EXECUTE ON FUNCTION alloy_key(text), alloy_endpoints_awake() TO {role}",
     ]
     for statement in statements:
         cursor.execute(sql.SQL(statement).format(role=sql.Identifier(name)))

@@ -14,7 +14,7 @@ import pytest
 from alloyengine.errors import Stopped
 from alloyengine.report import Silent
 from alloyengine.runner.checkpoints import bring_back
-from alloyengine.runner.child import _done
+from alloyengine.runner.child import _run
 from alloyengine.runner.client import Platform
 from alloyengine.runner.heart import Heart
 from alloyengine.runner.messages import Work
@@ -188,7 +188,7 @@ def test_a_checkpoint_of_an_earlier_version_costs_steps_and_not_the_job(
     report: Any = Impatient()
     agent: Any = None
     with pytest.raises(Stopped):
-        _done(work, agent, report)
+        _run(work, agent, report, agent)
     assert any("of another version of the job: it begins anew" in line for line in report.logs)
     assert report.steps[0] == 1
 

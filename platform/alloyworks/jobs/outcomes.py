@@ -162,6 +162,7 @@ _ALL = [
         report_overlaps="The report would ask what was searched",
         resources_forgetting="Forgetting can't be measured on these resources",
         resources_gpus="The number of GPUs is wrong",
+        resources_nodes="The number of machines is wrong",
         resources_processes="The number of processes is wrong",
         resources_tuning="The method does not run on these resources",
         search_failed="No candidate could be scored",

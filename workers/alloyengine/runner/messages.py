@@ -42,6 +42,10 @@ class Work(Spec):
     streams: bool = Field(description="Weights are read from storage, and sent there as they come")
     checkpoints: Path | None = Field(None, description="Training keeps its own here")
 
+    @property
+    def folders(self) -> dict[Reference, Path]:
+        return {reference: place.folder for reference, place in self.inputs.items()}
+
 
 class AskUrls(Spec):
     """Fresh URLs of an input's files, please."""

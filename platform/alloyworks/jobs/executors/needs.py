@@ -22,6 +22,7 @@ from alloyworks.jobs.specs import JobSpec
 
 GIB = 1 << 30
 MARGIN = 300  # seconds: the platform ends a job at its deadline before the cluster does
+WHOLE = 4  # bytes a parameter, in each of several processes while it loads
 TRAINED = 16  # bytes a parameter: float32 weights, gradients, and Adam's two means
 SAVED = 12  # bytes a parameter in a checkpoint: weights and Adam's two means
 CHECKPOINTS = 3  # that lie on the disk: two kept, one being written
@@ -49,18 +50,17 @@ def needs_of(job: Job) -> Needs:
 
 
 def refuse_spread(job: Job) -> None:
-    """Raises NotLaunched for a run of several processes: runners do not start them yet, and the machines
+    """Raises NotLaunched for a run on several machines: their runners do not know each other yet, and they
     would stand idle.
     """
     spec = job_spec.validate_python(job.spec)
-    if isinstance(spec, TrainSpec) and spec.resources.processes > 1:
-        wanted = spec.resources.processes
+    if isinstance(spec, TrainSpec) and spec.resources.nodes > 1:
         message = (
-            f"resources: gpus × nodes is {wanted}, and a job has one process on this platform."
+            f"resources.nodes = {spec.resources.nodes}: the processes of a job are on one machine."
         )
-        remedy = "Use one GPU on one node, or alloy train on machines of your own."
+        remedy = "Ask for more gpus of one node, or run alloy train on machines of your own."
         raise NotLaunched(
-            Failure(code="resources_processes", fault="user", message=message, remedy=remedy)
+            Failure(code="resources_nodes", fault="user", message=message, remedy=remedy)
         )
 
 
@@ -89,7 +89,9 @@ def _sizes(spec: JobSpec, models: list[ModelVersion], on_gpus: bool) -> tuple[in
     if isinstance(spec, EvolveSpec):  # its models stay in memory, beside the one that answers
         return 4 * GIB + 2 * largest + weights, GIB + weights + 2 * largest
     parameters = max((int(model.facts.get("parameters") or 0) for model in models), default=0)
-    held = 2 * largest if on_gpus else TRAINED * parameters
+    copies = spec.resources.gpus if spec.resources.processes > 1 else 0
+    loaded = WHOLE * parameters * copies
+    held = max(loaded, 2 * largest if on_gpus else TRAINED * parameters)
     return 4 * GIB + held, GIB + 2 * weights + CHECKPOINTS * SAVED * parameters
 
 

@@ -21,9 +21,11 @@ _GRACE = 10.0  # seconds for the others to end, once one has failed
 Children = list[subprocess.Popen[bytes]]
 
 
-def launch(command: Sequence[str], count: int) -> int:
+def launch(command: Sequence[str], count: int, inherited: Sequence[int] | None = None) -> int:
     """Runs the command so many times at once, as ranks 0 to count - 1; returns the exit status of the
     first that failed, or 0. Orders to stop go to all. CapacityError when one was killed.
+
+    With files that are `inherited` they stay in this process' session: who ends that ends all.
     """
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
@@ -35,7 +37,14 @@ def launch(command: Sequence[str], count: int) -> int:
             for rank in range(count):
                 own = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
                 # Their own session: Ctrl-C reaches them through us, and once.
-                children.append(subprocess.Popen(command, env=shared | own, start_new_session=True))
+                children.append(
+                    subprocess.Popen(
+                        command,
+                        env=shared | own,
+                        start_new_session=inherited is None,
+                        pass_fds=inherited or (),
+                    )
+                )
             return _watch(children)
     finally:
         _end(children, 0)

@@ -1,0 +1,105 @@
+"""A training that several processes of this machine share: `python -m alloyengine.runner.parts WORK_FILE EVENTS_FD`.
+
+The engine's process starts one for each GPU and waits. The first tells the news; whoever has the run's last word,
+the first of all at its end or the first that fails, leaves it beside the work file.
+"""
+
+import os
+import signal
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
+
+from alloyengine.errors import InputError
+from alloyengine.report import Reporter, Silent
+from alloyengine.runner.messages import Done, Failed, LastWord, Work
+from alloyengine.runner.telling import PipeReporter, last_word
+from alloyengine.spec.train import TrainSpec
+
+_AFTER = 1.0  # seconds
+_WORD: TypeAdapter[LastWord] = TypeAdapter(Annotated[LastWord, Field(discriminator="type")])
+
+
+def start(task: Path, events: int, spec: TrainSpec) -> LastWord:
+    """Returns when all have ended. `events`: the pipe to the agent. Raises InputError, CapacityError."""
+    from alloyengine.train.parallel import check_machine
+    from alloyengine.train.parallel.launch import launch
+
+    if spec.resources.nodes > 1:
+        raise InputError(
+            "resources_nodes",
+            f"resources.nodes = {spec.resources.nodes}: the processes of a job are on one machine.",
+            "Ask for more gpus of one node, or run alloy train on machines of your own.",
+        )
+    check_machine(spec)
+    _word_of(task).unlink(missing_ok=True)
+    command = [sys.executable, "-m", "alloyengine.runner.parts", str(task), str(events)]
+    status = launch(command, spec.resources.gpus, inherited=(events,))
+    if not _word_of(task).exists():
+        raise RuntimeError(f"A process of the run ended with {status}, and without a word.")
+    return _WORD.validate_json(_word_of(task).read_bytes())
+
+
+class _Follower(Silent):
+    """What the first process says, the others need not: they only hear orders."""
+
+    def __init__(self, stop: Event) -> None:
+        self._stop = stop
+
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+
+def main() -> None:
+    from alloyengine.train.parallel import leave, speaks_first
+    from alloyengine.train.parallel.launch import die_with_parent
+
+    stop = Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    die_with_parent()
+    task = Path(sys.argv[1])
+    work = Work.model_validate_json(task.read_bytes())
+    with os.fdopen(int(sys.argv[2]), "wb") as pipe:
+        try:
+            word = last_word(partial(_run, work, PipeReporter(pipe, stop), _Follower(stop)))
+        except Exception:
+            time.sleep(_AFTER)  # another may have been killed, which is then what is said
+            raise
+    if isinstance(word, Failed):
+        if speaks_first():
+            _leave_word(word, task)
+        sys.exit(1)
+    if os.environ["RANK"] == "0":
+        _leave_word(word, task)
+    leave()
+
+
+def _run(work: Work, leader: Reporter, follower: Reporter) -> LastWord:
+    from alloyengine.train.parallel import joined
+    from alloyengine.train.run import run
+
+    if not isinstance(work.spec, TrainSpec):
+        raise TypeError("only a training is shared by several processes")
+    with joined() as world:
+        report = leader if world.leads else follower
+        return Done(result=run(work.spec, work.folders, work.out, report, work.checkpoints, world))
+
+
+def _leave_word(word: LastWord, task: Path) -> None:
+    """Whole or not at all."""
+    written = _word_of(task).with_suffix(".part")
+    written.write_text(word.model_dump_json())
+    written.replace(_word_of(task))
+
+
+def _word_of(task: Path) -> Path:
+    return task.with_name("word.json")
+
+
+if __name__ == "__main__":
+    main()

@@ -25,21 +25,21 @@ class MixtureIn(BaseModel):
     aggregator: str = Field(max_length=63, description="The endpoint whose answer counts")
 
 
-class EndpointIn(BaseModel):
+class ModelEndpointIn(BaseModel):
     name: str = Field(max_length=63, description="As requests call it in `model`")
     model_id: UUID | None = Field(None, description="The version behind it; or give a mixture")
     mixture: MixtureIn | None = Field(None, description="Of agents, instead of a model")
     idle_minutes: int = Field(30, description="Falls asleep after so long; 0: never")
 
 
-class EndpointChange(BaseModel):
+class ModelEndpointChange(BaseModel):
     """What is left out stays."""
 
     model_id: UUID | None = None
     idle_minutes: int | None = None
 
 
-class EndpointOut(BaseModel):
+class ModelEndpointOut(BaseModel):
     id: UUID
     name: str
     model_id: UUID | None
@@ -53,7 +53,7 @@ class EndpointOut(BaseModel):
     created_by: str | None
 
 
-class UseOut(BaseModel):
+class ModelEndpointUse(BaseModel):
     day: date
     requests: int
     failed: int
@@ -61,17 +61,17 @@ class UseOut(BaseModel):
     written: int = Field(description="tokens")
 
 
-@router.get("", response={200: Page[EndpointOut], **PROBLEMS}, summary="List endpoints")
+@router.get("", response={200: Page[ModelEndpointOut], **PROBLEMS}, summary="List endpoints")
 def list_endpoints(
     request: HttpRequest, cursor: Cursor = None, limit: Limit = 50
-) -> Page[EndpointOut]:
+) -> Page[ModelEndpointOut]:
     rows = endpoints.endpoints_of(principal_of(request, "endpoints.view"))
     found, following = page_of(rows, cursor, limit)
     return Page(items=[endpoint_out(row) for row in found], next=following)
 
 
-@router.post("", response={201: EndpointOut, **PROBLEMS}, summary="Make an endpoint")
-def create(request: HttpRequest, body: EndpointIn) -> Status[EndpointOut]:
+@router.post("", response={201: ModelEndpointOut, **PROBLEMS}, summary="Make an endpoint")
+def create(request: HttpRequest, body: ModelEndpointIn) -> Status[ModelEndpointOut]:
     """It sleeps until the first request, which wakes it."""
     principal = principal_of(request, "endpoints.manage")
     mixture = body.mixture
@@ -84,13 +84,15 @@ def create(request: HttpRequest, body: EndpointIn) -> Status[EndpointOut]:
     return Status(201, endpoint_out(endpoints.get(principal, found.id)))
 
 
-@router.get("/{endpoint_id}", response={200: EndpointOut, **PROBLEMS}, summary="Show an endpoint")
-def show(request: HttpRequest, endpoint_id: UUID) -> EndpointOut:
+@router.get(
+    "/{endpoint_id}", response={200: ModelEndpointOut, **PROBLEMS}, summary="Show an endpoint"
+)
+def show(request: HttpRequest, endpoint_id: UUID) -> ModelEndpointOut:
     return endpoint_out(endpoints.get(principal_of(request, "endpoints.view"), endpoint_id))
 
 
-@router.patch("/{endpoint_id}", response={200: EndpointOut, **PROBLEMS}, summary="Change it")
-def change(request: HttpRequest, endpoint_id: UUID, body: EndpointChange) -> EndpointOut:
+@router.patch("/{endpoint_id}", response={200: ModelEndpointOut, **PROBLEMS}, summary="Change it")
+def change(request: HttpRequest, endpoint_id: UUID, body: ModelEndpointChange) -> ModelEndpointOut:
     """Another version behind the same name: a server of the old one ends, one of the new one starts."""
     principal = principal_of(request, "endpoints.manage")
     return endpoint_out(endpoints.change(principal, endpoint_id, body.model_id, body.idle_minutes))
@@ -102,32 +104,34 @@ def delete(request: HttpRequest, endpoint_id: UUID) -> Status[None]:
     return Status(204, None)
 
 
-@router.post("/{endpoint_id}/wake", response={202: EndpointOut, **PROBLEMS}, summary="Wake it")
-def wake(request: HttpRequest, endpoint_id: UUID) -> Status[EndpointOut]:
+@router.post("/{endpoint_id}/wake", response={202: ModelEndpointOut, **PROBLEMS}, summary="Wake it")
+def wake(request: HttpRequest, endpoint_id: UUID) -> Status[ModelEndpointOut]:
     principal = principal_of(request, "endpoints.use")
     return Status(202, endpoint_out(endpoints.wake(principal, endpoint_id)))
 
 
 @router.post(
-    "/{endpoint_id}/sleep", response={202: EndpointOut, **PROBLEMS}, summary="Put it to sleep"
+    "/{endpoint_id}/sleep", response={202: ModelEndpointOut, **PROBLEMS}, summary="Put it to sleep"
 )
-def sleep(request: HttpRequest, endpoint_id: UUID) -> Status[EndpointOut]:
+def sleep(request: HttpRequest, endpoint_id: UUID) -> Status[ModelEndpointOut]:
     principal = principal_of(request, "endpoints.manage")
     return Status(202, endpoint_out(endpoints.sleep(principal, endpoint_id)))
 
 
 @router.get(
-    "/{endpoint_id}/use", response={200: list[UseOut], **PROBLEMS}, summary="What it was asked"
+    "/{endpoint_id}/use",
+    response={200: list[ModelEndpointUse], **PROBLEMS},
+    summary="What it was asked",
 )
-def use(request: HttpRequest, endpoint_id: UUID) -> list[UseOut]:
+def use(request: HttpRequest, endpoint_id: UUID) -> list[ModelEndpointUse]:
     """Day by day (UTC), the last ninety that it was asked on."""
     endpoint = endpoints.get(principal_of(request, "endpoints.view"), endpoint_id)
     rows = EndpointUse.objects.filter(endpoint=endpoint).order_by("-day")[:90]
-    return [UseOut.model_validate(row, from_attributes=True) for row in rows]
+    return [ModelEndpointUse.model_validate(row, from_attributes=True) for row in rows]
 
 
-def endpoint_out(row: Endpoint) -> EndpointOut:
-    return EndpointOut(
+def endpoint_out(row: Endpoint) -> ModelEndpointOut:
+    return ModelEndpointOut(
         id=row.id,
         name=row.name,
         model_id=row.model_version_id,

@@ -1,5 +1,6 @@
 """How the engine tells what it is doing, wherever it runs."""
 
+from threading import Event
 from typing import Any, Literal, Protocol
 
 Level = Literal["info", "warning", "error"]
@@ -35,3 +36,16 @@ class Silent:
 
     def stopping(self) -> bool:
         return False
+
+
+class Follower(Silent):
+    """Of a process that shares a run: what the first one says it need not, but it hears orders."""
+
+    def __init__(self, order: Event | None = None) -> None:
+        self._order = order or Event()
+
+    def stop(self) -> None:
+        self._order.set()
+
+    def stopping(self) -> bool:
+        return self._order.is_set()

@@ -16,7 +16,7 @@ from rich.table import Column, Table
 from alloyengine.cli.console import ConsoleReporter
 from alloyengine.cli.specs import read_spec
 from alloyengine.errors import EngineError, InputError, Stopped
-from alloyengine.report import Silent
+from alloyengine.report import Follower
 from alloyengine.spec.train import TrainSpec
 
 if TYPE_CHECKING:
@@ -49,19 +49,6 @@ def train(
         _start(read, spec, out)
     else:
         _train(read, inputs, out)
-
-
-class _Follower(Silent):
-    """What the first process says, the others need not: they only hear orders."""
-
-    def __init__(self) -> None:
-        self._stopping = False
-
-    def stop(self) -> None:
-        self._stopping = True
-
-    def stopping(self) -> bool:
-        return self._stopping
 
 
 def _start(read: TrainSpec, spec: Path, out: Path) -> None:
@@ -107,7 +94,7 @@ def _train(
     from alloyengine.train.run import run
 
     world = world or ALONE
-    with ConsoleReporter() if world.leads else nullcontext(_Follower()) as report:
+    with ConsoleReporter() if world.leads else nullcontext(Follower()) as report:
         for order in (signal.SIGTERM, signal.SIGINT):
             signal.signal(order, partial(_stop, report))
         try:
@@ -139,7 +126,7 @@ def _foresee(spec: TrainSpec, inputs: dict[str, Path], price: float | None) -> N
         console.print(f"Cost: {found.seconds / 3600 * price:.2f}")
 
 
-def _stop(report: ConsoleReporter | _Follower, number: int, _frame: object) -> None:
+def _stop(report: ConsoleReporter | Follower, number: int, _frame: object) -> None:
     """Once: after this step, with a checkpoint. Twice: now."""
     if report.stopping():
         raise KeyboardInterrupt

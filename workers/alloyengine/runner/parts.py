@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter
 
 from alloyengine.errors import InputError
-from alloyengine.report import Reporter, Silent
+from alloyengine.report import Follower, Reporter
 from alloyengine.runner.messages import Done, Failed, LastWord, Work
 from alloyengine.runner.telling import PipeReporter, last_word
 from alloyengine.spec.train import TrainSpec
@@ -45,16 +45,6 @@ def start(task: Path, events: int, spec: TrainSpec) -> LastWord:
     return _WORD.validate_json(_word_of(task).read_bytes())
 
 
-class _Follower(Silent):
-    """What the first process says, the others need not: they only hear orders."""
-
-    def __init__(self, stop: Event) -> None:
-        self._stop = stop
-
-    def stopping(self) -> bool:
-        return self._stop.is_set()
-
-
 def main() -> None:
     from alloyengine.train.parallel import leave, speaks_first
     from alloyengine.train.parallel.launch import die_with_parent
@@ -66,7 +56,7 @@ def main() -> None:
     work = Work.model_validate_json(task.read_bytes())
     with os.fdopen(int(sys.argv[2]), "wb") as pipe:
         try:
-            word = last_word(partial(_run, work, PipeReporter(pipe, stop), _Follower(stop)))
+            word = last_word(partial(_run, work, PipeReporter(pipe, stop), Follower(stop)))
         except Exception:
             time.sleep(_AFTER)  # another may have been killed, which is then what is said
             raise

@@ -15,6 +15,19 @@ CONTAINER = "runner"
 GRACE = 120  # seconds between SIGTERM and SIGKILL: to write a checkpoint and send it
 USER = 10001  # any but root; images must not depend on it
 SCRATCH, TOKEN, SHARED = "/scratch", "/var/run/alloyworks", "/dev/shm"  # noqa: S108  # in the pod
+NOBODY: Manifest = {
+    "runAsNonRoot": True,
+    "runAsUser": USER,
+    "runAsGroup": USER,
+    "fsGroup": USER,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""What a pod runs as; CONFINED: what its container may. Of the standard "restricted"."""
+CONFINED: Manifest = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
 _COMMAND = ["python", "-P", "-m", "alloyengine.runner"]
 _MIB = 1 << 20
 _LOGS = 1 << 30  # bytes of the machine's own disk, where scratch is elsewhere
@@ -34,13 +47,7 @@ def _spec(task: Task, cluster: Cluster) -> Manifest:
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE,
         "activeDeadlineSeconds": task.needs.seconds,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": NOBODY,
         "containers": [_container(task, cluster)],
         "volumes": _volumes(task, cluster),
         "nodeSelector": selector(task.needs.gpus, cluster),
@@ -62,11 +69,7 @@ def _container(task: Task, cluster: Cluster) -> Manifest:
         "command": _COMMAND,
         "env": _environment(task),
         "resources": {"requests": asked, "limits": asked},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": CONFINED,
         "volumeMounts": [
             {"name": "scratch", "mountPath": SCRATCH},
             {"name": "shared-memory", "mountPath": SHARED},

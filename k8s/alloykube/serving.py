@@ -10,7 +10,7 @@ from uuid import UUID
 
 from alloykube.facts import Cluster
 from alloykube.names import DEPLOYMENT, ORGANISATION, Manifest
-from alloykube.pod import USER, amounts, selector, tolerations
+from alloykube.pod import CONFINED, NOBODY, amounts, selector, tolerations
 
 ENDPOINT, LAUNCH = "alloyworks/endpoint", "alloyworks/launch"
 CONTAINER, PORT = "server", 8000
@@ -141,13 +141,7 @@ def _pod(serving: Serving, cluster: Cluster) -> Manifest:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 30,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": NOBODY,
         "containers": [_container(serving, cluster)],
         "volumes": [
             {"name": "scratch", "emptyDir": {"sizeLimit": _mib(serving.scratch)}},
@@ -180,11 +174,7 @@ def _container(serving: Serving, cluster: Cluster) -> Manifest:
         "startupProbe": _probe(10, _STARTING),
         "readinessProbe": _probe(5, 2),
         "livenessProbe": _probe(15, 6),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": CONFINED,
         "volumeMounts": [
             {"name": "scratch", "mountPath": SCRATCH},
             {"name": "shared-memory", "mountPath": SHARED},

@@ -56,6 +56,14 @@ def parts(runner: Any) -> list[psutil.Process]:
     return [part for engine in children(runner) for part in psutil.Process(engine).children()]
 
 
+def under_way(platform: Standin, start: Start, inputs: dict[str, Path]) -> tuple[Any, list[Any]]:
+    """A runner that trains, and its processes."""
+    platform.assign(LONG, inputs)
+    runner = start()
+    until(lambda: len(losses(platform)) > 2)
+    return runner, parts(runner)
+
+
 def losses(platform: Standin) -> list[float]:
     return [point["value"] for point in platform.said("metric") if point["name"] == "loss"]
 
@@ -83,10 +91,7 @@ def test_two_processes_train_what_one_would(
 def test_an_order_to_stop_reaches_both(
     platform: Standin, start: Start, inputs: dict[str, Path]
 ) -> None:
-    platform.assign(LONG, inputs)
-    runner = start()
-    until(lambda: len(losses(platform)) > 2)
-    shared = parts(runner)
+    runner, shared = under_way(platform, start, inputs)
     assert len(shared) == 2
     platform.stop = True
     assert runner.wait(60) == 0
@@ -97,10 +102,7 @@ def test_an_order_to_stop_reaches_both(
 def test_one_that_is_killed_ends_the_job_and_is_told(
     platform: Standin, start: Start, inputs: dict[str, Path]
 ) -> None:
-    platform.assign(LONG, inputs)
-    runner = start()
-    until(lambda: len(losses(platform)) > 2)
-    shared = parts(runner)
+    runner, shared = under_way(platform, start, inputs)
     os.kill(shared[1].pid, signal.SIGKILL)
     assert runner.wait(60) == 0
     assert platform.finish is not None
@@ -112,10 +114,7 @@ def test_one_that_is_killed_ends_the_job_and_is_told(
 def test_a_runner_that_is_killed_takes_all_with_it(
     platform: Standin, start: Start, inputs: dict[str, Path]
 ) -> None:
-    platform.assign(LONG, inputs)
-    runner = start()
-    until(lambda: len(losses(platform)) > 2)
-    shared = parts(runner)
+    runner, shared = under_way(platform, start, inputs)
     runner.kill()
     until(lambda: not any(part.is_running() for part in shared))
 

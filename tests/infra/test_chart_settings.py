@@ -3,7 +3,6 @@
 import json
 
 import helm_python as helm
-import pytest
 
 from tests.infra.chart import CHART, environment, profile, render, templates
 
@@ -70,7 +69,6 @@ def test_nothing_is_set_in_two_ways():
     assert written() & free() == set()
 
 
-@pytest.mark.skipif(not any("KUBE" in name for name in known()), reason="no executor of clusters")
 def test_there_is_no_setting_that_nobody_reads():
     assert (written() | free()) - known() == set()
 

@@ -87,6 +87,7 @@ class Config(BaseSettings):
     kube_image_cuda: str = Field("", description="Of runners with GPUs; empty: there are none")
     kube_pull_secret: str = ""
     kube_slots: int | None = Field(100, ge=1, description="Attempts at once; None: any number")
+    kube_multi_node: bool = Field(False, description="A job's pods on several machines may meet")
     kube_queue: str = Field("", description="A LocalQueue of Kueue's")
     kube_priority_class: str = ""
     kube_runtime_class: str = ""

@@ -36,6 +36,7 @@ def platform(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "ALLOY_EXECUTOR": "kubernetes",
         "ALLOY_KUBE_CONFIG": str(cluster.kubeconfig),
         "ALLOY_KUBE_IMAGE_CPU": "engine:1",
+        "ALLOY_KUBE_MULTI_NODE": "true",
     }
     with stack_of(folder, **settings) as up:
         import_base(up, folder)
@@ -56,7 +57,7 @@ def controller(environment: dict[str, str], log: Path) -> Iterator[None]:
 
 
 def kill(cluster: Cluster, job: str, number: int) -> None:
-    """The pod's process, as soon as there is one."""
+    """The process of the pod, or of the last of several, as soon as there is one."""
     pod = cluster.pod(f"alloy-{job}-{number}", seconds=60)
     process = until(lambda: cluster.kubelet._running.get(pod)).process
     os.killpg(process.pid, signal.SIGKILL)
@@ -82,6 +83,33 @@ def test_jobs_are_pods_and_go_on_when_these_are_killed(
     assert {name: job["state"] for name, job in ended.items()} == dict.fromkeys(jobs, "succeeded")
     assert ended["train"]["attempt_number"] == 2
     assert len(ended["evaluate"]["result"]["scores"]) == 2
+    until(lambda: not living(cluster))
+
+
+def test_a_job_on_two_machines_goes_on_when_one_is_lost(
+    cluster: Cluster, platform: stack.Running
+) -> None:
+    client = Client(platform.url)
+    client.sign_up("Spread", "spread@example.com", "a password of sixteen")
+    train = client.submit(
+        {
+            "kind": "train",
+            "name": "shared",
+            "model": client.base_model(BASE),
+            "dataset": client.upload("symbols", ROWS),
+            "tuning": {"method": "spectrum", "percent": 50},
+            "epochs": 60,
+            "batch_size": 2,
+            "resources": {"nodes": 2},
+        }
+    )
+    until(lambda: client.job(train)["state"] == "running")
+    assert len(cluster.pods(f"alloy-{train}-1")) == 2
+
+    kill(cluster, train, 1)
+    ended = client.wait(train, lambda _: None)
+
+    assert (ended["state"], ended["attempt_number"]) == ("succeeded", 2), ended["failure"]
     until(lambda: not living(cluster))
 
 

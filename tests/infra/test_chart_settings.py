@@ -22,6 +22,7 @@ FULL = {
     "oidc": {"existingSecret": "oidc"},
     "storage": {"existingSecret": "storage", "endpointUrl": "https://s3.example.com"},
     "jobs": {
+        "multiNode": True,
         "gpus": True,
         "queue": "gpu",
         "priorityClass": "low",
@@ -92,6 +93,11 @@ def test_where_jobs_run_is_told_as_json():
     assert json.loads(found["ALLOY_KUBE_TOLERATIONS"]["value"]) == [
         {"key": "nvidia.com/gpu", "operator": "Exists"}
     ]
+
+
+def test_jobs_take_several_machines_where_their_pods_may_meet():
+    assert "ALLOY_KUBE_MULTI_NODE" not in told({})
+    assert told({"jobs": {"multiNode": True}})["ALLOY_KUBE_MULTI_NODE"]["value"] == "true"
 
 
 def test_without_gpus_there_is_no_image_for_them():

@@ -188,8 +188,11 @@ def test_a_refusal_of_the_object_ends_the_attempt_and_one_of_the_rights_does_not
         executor.launch(attempt)
 
 
-def test_a_run_on_several_machines_takes_none(
-    executor: KubernetesExecutor, cluster: Cluster, alice: Principal
+def test_a_run_on_several_machines_takes_none_where_they_may_not_meet(
+    executor: KubernetesExecutor,
+    cluster: Cluster,
+    alice: Principal,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     spread = TRAIN | {"resources": {"gpus": 4, "nodes": 2}}
     with scope(alice.organisation.id):
@@ -199,6 +202,13 @@ def test_a_run_on_several_machines_takes_none(
     with scope(alice.organisation.id):
         assert now(job).failure["code"] == "resources_nodes"
     assert cluster.store.count("jobs") == 0
+
+    monkeypatch.setattr(config, "kube_multi_node", True)
+    with scope(alice.organisation.id):
+        allowed = new_job(alice, spread)
+    assert look(allowed).state == "starting"
+    assert cluster.store.all("jobs")[0][0]["spec"]["completions"] == 2
+    assert cluster.store.count("services") == 1
 
 
 def test_the_dispatcher_launches_and_notices_an_end(

@@ -6,6 +6,7 @@ import base64
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -30,10 +31,11 @@ class Kubelet:
     def __init__(self, store: Store, folder: Path, plan: Plan) -> None:
         self.store, self.folder, self.plan = store, folder, plan
         self._running: dict[str, _Running] = {}
-        self._waiting: set[str] = set()  # for their Secret
+        self._waiting: set[str] = set()  # for their Secret, and the Service that gives them names
+        self._ports: dict[str, str] = {}  # of those Services
 
     def hear(self, change: Change) -> None:
-        if change.kind == "secrets":
+        if change.kind in ("secrets", "services"):
             for name in list(self._waiting):
                 self._begin(name)
         if change.kind != "pods":
@@ -71,6 +73,8 @@ class Kubelet:
         try:
             pod = self.store.get("pods", name)
             secret = self.store.get("secrets", _secret_of(pod))
+            if "subdomain" in pod["spec"]:
+                self.store.get("services", pod["spec"]["subdomain"])
         except Missing:
             return
         if name not in self._waiting or pod["metadata"].get("deletionTimestamp"):
@@ -93,11 +97,23 @@ class Kubelet:
         words = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         for entry in container["env"]:
             words[entry["name"]] = _moved(_value(entry, pod), places)
+        if service := pod["spec"].get("subdomain"):
+            words |= self._names(service, words)
         command = [sys.executable if word == "python" else word for word in container["command"]]
         with (home / "log").open("wb") as log:
             return subprocess.Popen(
                 command, env=words, cwd=home, stdout=log, stderr=log, start_new_session=True
             )
+
+    def _names(self, service: str, words: dict[str, str]) -> dict[str, str]:
+        """The first pod's address, as the cluster's DNS would tell it. They are all on one machine, so
+        each Service has a port of its own.
+        """
+        assert words["PET_MASTER_ADDR"] == f"{service}-0.{service}"
+        if service not in self._ports:
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                self._ports[service] = str(free.getsockname()[1])
+        return {"PET_MASTER_ADDR": "127.0.0.1", "PET_MASTER_PORT": self._ports[service]}
 
     def _end(self, pod: Object) -> None:
         """SIGTERM, then SIGKILL; a pod that is over goes at once."""

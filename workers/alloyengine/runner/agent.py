@@ -4,6 +4,7 @@ from pathlib import Path
 from threading import Event
 
 from alloyengine.errors import TransferError
+from alloyengine.node import ONE, Node
 from alloyengine.runner.checkpoints import Courier, bring_back
 from alloyengine.runner.client import Platform
 from alloyengine.runner.desk import Desk
@@ -26,25 +27,27 @@ _EVICTED = Failure(
 )
 
 
-def run_attempt(platform: Platform, scratch: Path, leaving: Event) -> None:
+def run_attempt(platform: Platform, scratch: Path, leaving: Event, node: Node = ONE) -> None:
     """Ends with the platform told how it went. Raises StaleAttempt.
 
     `leaving` is set when this machine wants its room back.
     """
     assignment = platform.assignment()
     with Heart(platform, leaving) as heart:
-        finish = _attempt(assignment, platform, scratch, heart)
+        finish = _attempt(assignment, platform, scratch, heart, node)
         heart.flush()
         # Storage is asked for every file before the end is written: that may outlast the lease.
         platform.finish(finish)
 
 
-def _attempt(assignment: Assignment, platform: Platform, scratch: Path, heart: Heart) -> Finish:
+def _attempt(
+    assignment: Assignment, platform: Platform, scratch: Path, heart: Heart, node: Node
+) -> Finish:
     out = scratch / "out"
     streams = isinstance(assignment.spec, MergeSpec)
     try:
         inputs = fetch(assignment.inputs, scratch / "inputs", heart, leave_weights=streams)
-        work = Work(spec=assignment.spec, inputs=inputs, out=out, streams=streams)
+        work = Work(spec=assignment.spec, inputs=inputs, out=out, streams=streams, node=node)
         if isinstance(assignment.spec, TrainSpec | EvolveSpec):
             last_word = _resumably(work, assignment, platform, scratch, heart)
         else:

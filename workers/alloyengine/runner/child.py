@@ -5,7 +5,6 @@ Its questions are answered on standard input; when that ends the agent is gone, 
 """
 
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -13,16 +12,15 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from alloyengine.errors import InputError
 from alloyengine.execute import execute
+from alloyengine.node import Node
 from alloyengine.runner import limits, parts
+from alloyengine.runner.anew import or_anew
 from alloyengine.runner.asking import Agent
-from alloyengine.runner.messages import Done, Failed, LastWord, Work
+from alloyengine.runner.messages import Done, LastWord, Work
 from alloyengine.runner.telling import PipeReporter, last_word
 from alloyengine.spec.merge import MergeSpec
 from alloyengine.spec.train import TrainSpec
-
-_ANOTHERS = "checkpoint_of_another"
 
 
 def main() -> None:
@@ -40,33 +38,19 @@ def main() -> None:
 
 
 def _run(
-    work: Work, agent: Agent, reporter: PipeReporter, in_parts: Callable[[TrainSpec], LastWord]
+    work: Work,
+    agent: Agent,
+    reporter: PipeReporter,
+    in_parts: Callable[[TrainSpec, Node], LastWord],
 ) -> LastWord:
     if work.streams and isinstance(work.spec, MergeSpec):
         from alloyengine.runner.streaming import merge
 
         return merge(work.spec, work, agent, reporter)
     if isinstance(work.spec, TrainSpec) and work.spec.resources.processes > 1:
-        word = in_parts(work.spec)
-        if isinstance(word, Failed) and word.failure.code == _ANOTHERS and work.checkpoints:
-            _forget(work.checkpoints, reporter)
-            word = in_parts(work.spec)
-        return word
+        return in_parts(work.spec, work.node)
     run = partial(execute, work.spec, work.folders, work.out, reporter, work.checkpoints)
-    try:
-        return Done(result=run())
-    except InputError as error:
-        if error.code != _ANOTHERS or work.checkpoints is None:
-            raise
-    _forget(work.checkpoints, reporter)
-    return Done(result=run())
-
-
-def _forget(checkpoints: Path, reporter: PipeReporter) -> None:
-    """An earlier version of this program wrote them: that must not cost the job."""
-    words = "The checkpoints are of another version of the job: it begins anew."
-    reporter.log(words, "warning")
-    shutil.rmtree(checkpoints)
+    return Done(result=or_anew(run, work.checkpoints, reporter))
 
 
 if __name__ == "__main__":

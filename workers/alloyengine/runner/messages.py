@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from alloyengine.node import ONE, Node
 from alloyengine.spec.base import Reference, Spec
 from alloyengine.spec.job import JobSpec
 from alloyengine.spec.protocol import (
@@ -41,6 +42,7 @@ class Work(Spec):
     out: Path
     streams: bool = Field(description="Weights are read from storage, and sent there as they come")
     checkpoints: Path | None = Field(None, description="Training keeps its own here")
+    node: Node = Field(ONE, description="Of the machines that share a training")
 
     @property
     def folders(self) -> dict[Reference, Path]:

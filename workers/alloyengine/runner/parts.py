@@ -1,7 +1,7 @@
-"""A training that several processes of this machine share: `python -m alloyengine.runner.parts WORK_FILE EVENTS_FD`.
+"""A training that several processes share: `python -m alloyengine.runner.parts WORK_FILE EVENTS_FD`.
 
-The engine's process starts one for each GPU and waits. The first tells the news; whoever has the run's last word,
-the first of all at its end or the first that fails, leaves it beside the work file.
+The engine's process starts one for each GPU of its machine and waits. The first of all tells the news; whoever has
+the run's last word, the first of all at its end or the first that fails, leaves it beside its machine's work file.
 """
 
 import os
@@ -16,33 +16,41 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter
 
 from alloyengine.errors import InputError
+from alloyengine.node import Node
 from alloyengine.report import Follower, Reporter
-from alloyengine.runner.messages import Done, Failed, LastWord, Work
+from alloyengine.runner.anew import or_anew
+from alloyengine.runner.messages import Done, Failed, LastWord, Obeyed, Work
 from alloyengine.runner.telling import PipeReporter, last_word
 from alloyengine.spec.train import TrainSpec
 
 _AFTER = 1.0  # seconds
+_ANOTHERS = 20.0  # seconds for another machine to tell the platform, which ends this process too
 _WORD: TypeAdapter[LastWord] = TypeAdapter(Annotated[LastWord, Field(discriminator="type")])
 
 
-def start(task: Path, events: int, spec: TrainSpec) -> LastWord:
-    """Returns when all have ended. `events`: the pipe to the agent. Raises InputError, CapacityError."""
+def start(task: Path, events: int, spec: TrainSpec, node: Node) -> LastWord:
+    """Returns when all of this machine have ended. `events`: the pipe to the agent. Raises InputError,
+    CapacityError.
+    """
     from alloyengine.train.parallel import check_machine
     from alloyengine.train.parallel.launch import launch
 
-    if spec.resources.nodes > 1:
+    if spec.resources.nodes != node.count:
         raise InputError(
             "resources_nodes",
-            f"resources.nodes = {spec.resources.nodes}: the processes of a job are on one machine.",
-            "Ask for more gpus of one node, or run alloy train on machines of your own.",
+            f"resources.nodes = {spec.resources.nodes}, and this job has {node.count}.",
+            "Ask for more gpus of one node, or run it on a cluster.",
         )
     check_machine(spec)
-    _word_of(task).unlink(missing_ok=True)
     command = [sys.executable, "-m", "alloyengine.runner.parts", str(task), str(events)]
-    status = launch(command, spec.resources.gpus, inherited=(events,))
-    if not _word_of(task).exists():
-        raise RuntimeError(f"A process of the run ended with {status}, and without a word.")
-    return _WORD.validate_json(_word_of(task).read_bytes())
+    status = launch(command, spec.resources.gpus, (events,), node)
+    if _word_of(task).exists():
+        return _WORD.validate_json(_word_of(task).read_bytes())
+    if not node.leads:
+        return Obeyed()
+    if node.count > 1:
+        time.sleep(_ANOTHERS)
+    raise RuntimeError(f"A process of the run ended with {status}, and without a word.")
 
 
 def main() -> None:
@@ -70,14 +78,18 @@ def main() -> None:
 
 
 def _run(work: Work, leader: Reporter, follower: Reporter) -> LastWord:
-    from alloyengine.train.parallel import joined
+    from alloyengine.train.parallel import gathered, joined
     from alloyengine.train.run import run
 
     if not isinstance(work.spec, TrainSpec):
         raise TypeError("only a training is shared by several processes")
+    # One that does not lead the run writes nothing, but must know where the first keeps checkpoints.
+    checkpoints = work.checkpoints or work.out.with_name("checkpoints")
+    report = leader if os.environ["RANK"] == "0" else follower
+    gathered(report)
     with joined() as world:
-        report = leader if world.leads else follower
-        return Done(result=run(work.spec, work.folders, work.out, report, work.checkpoints, world))
+        train = partial(run, work.spec, work.folders, work.out, report, checkpoints, world)
+        return Done(result=or_anew(train, checkpoints, report))
 
 
 def _leave_word(word: LastWord, task: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from alloyengine.report import Reporter
 from alloyengine.spec.train import Evaluation, TrainSpec
@@ -45,8 +45,9 @@ class Evaluator:
         return self.how.patience is not None and state.since_best >= self.how.patience
 
     def bring_back_the_best(self, state: State, report: Reporter) -> None:
-        if state.since_best and self.best.exists():
-            fill(self.tuned.trained, load_file(self.best))
+        world = self.tuned.world
+        if state.since_best and world.told(self.best.exists):
+            fill(self.tuned.trained, self.best, world)
             report.log(
                 f"The weights of the best evaluation (loss {state.best_evaluation:.4f}) are kept."
             )

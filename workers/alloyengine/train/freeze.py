@@ -16,6 +16,7 @@ from alloyengine.spectrum.cache import scan_once
 from alloyengine.spectrum.memory import fits_in
 from alloyengine.spectrum.modules import Scored, modules_of
 from alloyengine.spectrum.select import select, select_named, select_within, snr_report
+from alloyengine.train.parallel import ALONE, World
 from alloyengine.train.stacks import Stacks
 
 Parameters = dict[str, torch.nn.Parameter]
@@ -27,16 +28,17 @@ def freeze(
     base: Path,
     report: Reporter,
     only_whole: str = "",
+    world: World = ALONE,
 ) -> Parameters:
     """Leaves only the tuned parameters with gradients, and returns them by name.
 
     Of stacks of experts those rows alone have gradients whose experts were chosen. `only_whole`: what
-    in the spec forbids that; empty when nothing does.
+    in the spec forbids that; empty when nothing does. The first of a `world` selects for all.
     """
     wanted: set[str] | None = None
     stacks = Stacks.of(model, base)
     if isinstance(tuning, SpectrumTuning):
-        wanted = _selected(tuning, base, report)
+        wanted = world.told(lambda: _selected(tuning, base, report))
         wanted |= _embeddings(model) if tuning.train_embeddings else set()
     trained = {}
     for name, parameter in model.named_parameters():

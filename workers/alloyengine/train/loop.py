@@ -105,7 +105,9 @@ class _Run:
         found = None
         if self._place:
             trained = self._tuned.trained
-            found = states.load(self._place.folder, self._place.of, trained, self._optimiser)
+            found = states.load(
+                self._place.folder, self._place.of, trained, self._optimiser, self._world
+            )
         if found is None:
             return State()
         self._watch.resume(found.recent, found.best)

@@ -41,7 +41,8 @@ def run(
     """Trains the spec's model on the spec's dataset; `out` becomes a complete model folder.
 
     With a folder for `checkpoints`, a run that was cut off goes on from the last one. All processes of
-    a `world` call it; the first one writes and should report.
+    a `world` call it; the first one writes and should report. It alone needs to see `out` and
+    `checkpoints`, all their inputs: they may be on several machines.
     """
     check_world(spec, world)
     base = inputs[spec.model]
@@ -64,8 +65,7 @@ def run(
     share = world.alone and looks_back(model) and not spec.gradient_checkpointing
     foresee(spec, inputs, sizes, room, objective, share, report)
     look_back = LookBack.prepared(spec, inputs, model, objective, held, report)
-    with world.first():  # it may scan the model, which the others then know
-        tuned = tune(model, spec, base, report)
+    tuned = tune(model, spec, base, report, world)
     if spec.gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     if not world.alone:
@@ -92,7 +92,7 @@ def run(
             found = complete(folder, made, base, report, look_back)
         state.remove(kept)
     return TrainResult(
-        facts=world.told(found),
+        facts=world.told(lambda: found),
         steps=fitted.steps,
         tokens=fitted.tokens,
         trained_parameters=made.trained,

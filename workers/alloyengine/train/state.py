@@ -88,29 +88,40 @@ def _write(
         shutil.rmtree(old, ignore_errors=True)
 
 
-def load(folder: Path, of: str, weights: Weights, optimiser: Any) -> State | None:
+def load(
+    folder: Path, of: str, weights: Weights, optimiser: Any, world: World = ALONE
+) -> State | None:
     """The latest checkpoint into weights and optimiser; None when there is none. InputError when it
-    is of another run.
+    is of another run. The first process reads it, and all must ask.
     """
-    found = _all(folder)
-    if not found:
+    told = world.told(lambda: _latest(folder))
+    if told is None:
         return None
-    told = json.loads((found[-1] / _STATE).read_text(encoding="utf-8"))
     if told.pop("of") != of:
         raise InputError(
             "checkpoint_of_another",
             f"The checkpoints in {folder.name} are of another spec or other data.",
             "Name another output folder, or delete them to begin anew.",
         )
-    fill(weights, load_file(found[-1] / _WEIGHTS))
-    kept = load_file(found[-1] / _OPTIMISER)
-    _set_random(kept)
-    _restore(weights, optimiser, kept)
+    place = folder / told.pop("place")
+    fill(weights, place / _WEIGHTS, world)
+    kept = load_file(place / _OPTIMISER) if world.leads else {}
+    if world.alone:
+        _set_random(kept)
+    _restore(weights, optimiser, kept, world)
     return State(**told)
 
 
 def remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _latest(folder: Path) -> dict[str, Any] | None:
+    found = _all(folder)
+    if not found:
+        return None
+    told = json.loads((found[-1] / _STATE).read_text(encoding="utf-8"))
+    return {**told, "place": found[-1].name}
 
 
 def _all(folder: Path) -> list[Path]:
@@ -131,22 +142,27 @@ def _moments(weights: Weights, optimiser: Any, world: World) -> dict[str, Tensor
     return whole(found, world)
 
 
-def _restore(weights: Weights, optimiser: Any, kept: Mapping[str, Tensor]) -> None:
+def _restore(weights: Weights, optimiser: Any, kept: Mapping[str, Tensor], world: World) -> None:
+    first, *others = _KEPT_OF_EACH
+    steps = world.told(lambda: {name: kept.get(f"{first}.{name}") for name in weights})
     for name, weight in weights.items():
-        if f"step.{name}" in kept:
-            step, *means = (kept[f"{what}.{name}"] for what in _KEPT_OF_EACH)
-            found = [step.to(weight.device), *(filled(weight, mean) for mean in means)]
-            optimiser.state[weight] = dict(zip(_KEPT_OF_EACH, found, strict=True))
+        if (step := steps[name]) is not None:
+            means = {what: filled(weight, kept.get(f"{what}.{name}")) for what in others}
+            optimiser.state[weight] = {first: step.to(weight.device), **means}
 
 
-def fill(weights: Weights, kept: Mapping[str, Tensor]) -> None:
-    """Copies what was kept, complete, into weights that may be sharded."""
-    if weights.keys() != kept.keys():
-        name = min(weights.keys() ^ kept.keys())
+def fill(weights: Weights, file: Path, world: World) -> None:
+    """Copies what was kept, complete, into weights that may be sharded. The first process reads it, and
+    all must ask.
+    """
+    kept = load_file(file) if world.leads else {}
+    names = world.told(lambda: set(kept))
+    if weights.keys() != names:
+        name = min(weights.keys() ^ names)
         raise InputError("checkpoint_of_another", f"The checkpoint does not agree about {name!r}.")
     with torch.no_grad():
         for name, weight in weights.items():
-            weight.copy_(filled(weight, kept[name]))
+            weight.copy_(filled(weight, kept.get(name)))
 
 
 def _random() -> dict[str, Tensor]:

@@ -34,8 +34,8 @@ class Tuned:
         return whole(self.trained, self.world)
 
 
-def tune(model: Any, spec: TrainSpec, base: Path, report: Reporter) -> Tuned:
-    """Leaves only what is trained with gradients."""
+def tune(model: Any, spec: TrainSpec, base: Path, report: Reporter, world: World = ALONE) -> Tuned:
+    """Leaves only what is trained with gradients; of a `world` the first may scan for it."""
     if isinstance(spec.tuning, AdapterTuning):
         from alloyengine.train.lora import adapt, save_merged
 
@@ -43,7 +43,7 @@ def tune(model: Any, spec: TrainSpec, base: Path, report: Reporter) -> Tuned:
         return Tuned(
             model, trained, lambda out, weights: save_merged(model, weights, base, out, report)
         )
-    trained = freeze(model, spec.tuning, base, report, _only_whole(spec))
+    trained = freeze(model, spec.tuning, base, report, _only_whole(spec), world)
     stacks = Stacks.of(model, base)
     return Tuned(
         model, trained, lambda out, weights: save(base, Pieces(stacks, weights), out, report)

@@ -96,6 +96,10 @@
   value: {{ $value | quote }}
 {{- end }}
 {{- end }}
+{{- if .Values.jobs.multiNode }}
+- name: ALLOY_KUBE_MULTI_NODE
+  value: "true"
+{{- end }}
 {{- with .Values.jobs.nodeSelector }}
 - name: ALLOY_KUBE_NODE_SELECTOR
   value: {{ toJson . | quote }}

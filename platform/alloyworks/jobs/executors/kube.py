@@ -48,7 +48,8 @@ class KubernetesExecutor:
     def launch(self, attempt: Attempt) -> Handle:
         with scope(attempt.organisation_id):
             job = Job.objects.get(id=attempt.job_id)
-            refuse_spread(job)
+            if not config.kube_multi_node:
+                refuse_spread(job)
             needs = needs_of(job)
         runner = _runner(attempt)
         token = token_of(attempt.job_id, attempt.number)

@@ -50,15 +50,14 @@ def needs_of(job: Job) -> Needs:
 
 
 def refuse_spread(job: Job) -> None:
-    """Raises NotLaunched for a run on several machines: their runners do not know each other yet, and they
-    would stand idle.
-    """
+    """Raises NotLaunched for a run on several machines, whose pods would not reach each other."""
     spec = job_spec.validate_python(job.spec)
     if isinstance(spec, TrainSpec) and spec.resources.nodes > 1:
-        message = (
-            f"resources.nodes = {spec.resources.nodes}: the processes of a job are on one machine."
+        message = f"resources.nodes = {spec.resources.nodes}: jobs of this platform have one machine each."
+        remedy = (
+            "Ask for more gpus of one node, or ask the operator to allow several "
+            "(ALLOY_KUBE_MULTI_NODE)."
         )
-        remedy = "Ask for more gpus of one node, or run alloy train on machines of your own."
         raise NotLaunched(
             Failure(code="resources_nodes", fault="user", message=message, remedy=remedy)
         )

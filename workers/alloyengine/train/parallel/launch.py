@@ -1,4 +1,4 @@
-"""The processes of one machine, started as torchrun starts them, and ended together.
+"""A machine's processes, started as torchrun starts them, and ended together.
 
 Not by torchrun itself: that leaves a process half a minute after an order to stop, too little for a
 long step and a checkpoint, and buries an error of one under its own traces.
@@ -13,29 +13,36 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from alloyengine.errors import CapacityError
+from alloyengine.node import ONE, Node
 
-_HOST = "127.0.0.1"
 _ORDERS = (signal.SIGTERM, signal.SIGINT)
 _POLL = 0.1  # seconds
 _GRACE = 10.0  # seconds for the others to end, once one has failed
 Children = list[subprocess.Popen[bytes]]
 
 
-def launch(command: Sequence[str], count: int, inherited: Sequence[int] | None = None) -> int:
-    """Runs the command so many times at once, as ranks 0 to count - 1; returns the exit status of the
-    first that failed, or 0. Orders to stop go to all. CapacityError when one was killed.
+def launch(
+    command: Sequence[str], count: int, inherited: Sequence[int] | None = None, node: Node = ONE
+) -> int:
+    """Runs the command so many times at once, this machine's ranks in order; returns the exit status of
+    the first that failed, or 0. Orders to stop go to all. CapacityError when one was killed.
 
     With files that are `inherited` they stay in this process' session: who ends that ends all.
     """
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-    store = TCPStore(_HOST, 0, is_master=True, wait_for_workers=False)  # where they meet
-    shared = _environment(store.port, count)
+    # Where all meet. It lives as long as this call.
+    store = (
+        TCPStore(ONE.address, node.port, is_master=True, wait_for_workers=False)
+        if node.leads
+        else None
+    )
+    shared = _environment(node, store.port if store else node.port, count)
     children: Children = []
     try:
         with _passed_on(children):
             for rank in range(count):
-                own = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+                own = {"RANK": str(node.rank * count + rank), "LOCAL_RANK": str(rank)}
                 # Their own session: Ctrl-C reaches them through us, and once.
                 children.append(
                     subprocess.Popen(
@@ -59,15 +66,15 @@ def die_with_parent() -> None:
         control(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
-def _environment(port: int, count: int) -> dict[str, str]:
+def _environment(node: Node, port: int, count: int) -> dict[str, str]:
     cores = len(os.sched_getaffinity(0))
     given = {"OMP_NUM_THREADS": str(max(1, cores // count))} | os.environ
-    if Path("/sys/class/net/lo").exists():
+    if node.count == 1 and Path("/sys/class/net/lo").exists():
         given = {"GLOO_SOCKET_IFNAME": "lo"} | given
     return given | {
-        "MASTER_ADDR": _HOST,
+        "MASTER_ADDR": ONE.address if node.leads else node.address,
         "MASTER_PORT": str(port),
-        "WORLD_SIZE": str(count),
+        "WORLD_SIZE": str(count * node.count),
         "LOCAL_WORLD_SIZE": str(count),
         "TORCHELASTIC_USE_AGENT_STORE": "True",  # the store is ours, not rank 0's
         "TORCHELASTIC_RESTART_COUNT": "0",

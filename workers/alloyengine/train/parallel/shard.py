@@ -47,17 +47,24 @@ def full(tensor: Tensor) -> Tensor:
     return found
 
 
-def filled(like: Tensor, complete: Tensor) -> Tensor:
-    """`complete`, which every process has, as `like` is kept: its part alone, if that is sharded."""
-    here = complete.to(like.device)
-    if not hasattr(like, "full_tensor"):
-        return here
+def filled(like: Tensor, complete: Tensor | None) -> Tensor:
+    """`complete` as `like` is kept: if that is sharded, each process gets its part from the first, which
+    alone must have it, and all must ask.
+    """
+    if hasattr(like, "full_tensor"):
+        return _scattered(like, complete)
+    if complete is None:
+        raise RuntimeError("a weight that is not sharded must be complete")
+    return complete.to(like.device)
+
+
+def _scattered(like: Any, complete: Tensor | None) -> Tensor:
     from torch.distributed.tensor import DTensor, distribute_tensor
 
-    spread: Any = like
-    found: DTensor = distribute_tensor(
-        here, spread.device_mesh, spread.placements, src_data_rank=None
-    )
+    if complete is None:
+        complete = torch.empty(like.shape, dtype=like.dtype)
+    here = complete.to(like.device, like.dtype)
+    found: DTensor = distribute_tensor(here, like.device_mesh, like.placements, src_data_rank=0)
     return found
 
 

@@ -4,7 +4,7 @@ decides they must all decide, or they would wait for each other for ever.
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +17,6 @@ from alloyengine.spec.train import TrainSpec
 
 T = TypeVar("T")
 _PATIENCE = timedelta(hours=2)  # for one that scans or saves while the others wait
-_ASKED = timedelta(seconds=5)  # the store, which may be gone with its process
 
 
 @dataclass(frozen=True)
@@ -54,18 +53,9 @@ class World:
     def any(self, flag: bool) -> bool:
         return bool(self.most(int(flag)))
 
-    @contextmanager
-    def first(self) -> Iterator[None]:
-        """The first process does it, then the others, which find what it left."""
-        if not self.leads:
-            self._wait()
-        yield
-        if self.leads:
-            self._wait()
-
-    def told(self, value: T | None) -> T:
-        """What the first process has; the others wait for it."""
-        box: list[Any] = [value]
+    def told(self, ask: Callable[[], T]) -> T:
+        """What the first process is answered; the others wait for it."""
+        box: list[Any] = [ask() if self.leads else None]
         if not self.alone:
             import torch.distributed as dist
 
@@ -88,9 +78,6 @@ class World:
         numbers = torch.tensor(values, dtype=torch.float64)
         dist.all_reduce(numbers, getattr(dist.ReduceOp, how))
         return numbers.tolist()
-
-    def _wait(self) -> None:
-        self._reduced([0.0], "SUM")
 
 
 ALONE = World()
@@ -165,18 +152,6 @@ def check_machine(spec: TrainSpec) -> None:
             f"resources.gpus = {spec.resources.gpus}: this machine has no GPU, and {cores} cores.",
             f"Use at most {cores}: without GPUs it is the number of processes.",
         )
-
-
-def speaks_first() -> bool:
-    """Of processes that fail: whether no other has said yet why."""
-    from torch.distributed import TCPStore  # type: ignore[attr-defined]
-
-    try:
-        place = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-        store = TCPStore(*place, is_master=False, timeout=_ASKED)
-        return bool(store.add("alloy/failed", 1) == 1)
-    except RuntimeError:  # it went with the process that kept it
-        return True
 
 
 def _check_gpus(wanted: int) -> None:

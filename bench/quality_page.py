@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results" / "quality.json"
 PAGE = ROOT / "docs" / "training" / "quality.md"
 HEAD = (
-    "| | elements, % | capitals, % | trained, M | seconds, elements | seconds, capitals |",
-    "|---|--:|--:|--:|--:|--:|",
+    "| | elements, % | capitals, % | trained, M |",
+    "|---|--:|--:|--:|",
 )
 
 TEXT = """# What tunings learn
@@ -23,7 +23,7 @@ TEXT = """# What tunings learn
 Each tuning trains SmolLM2-135M-Instruct on the demo's two tasks as the demo does (same data, epochs, batch size and
 learning rate, unless the row names another) and answers questions about the same facts in words never seen. Scores are
 exact matches, mean ± standard deviation over three seeds. `mp` scores modules by a Marchenko–Pastur edge from the
-median singular value instead of the published way (`--method mp`).
+median singular value instead of the published way (`--method mp`). How fast each is, [speed](speed.md) tells.
 
 {table}
 Made by `./alloy bench quality --json bench/results/quality.json` and `.venv/bin/python -m bench.quality_page`.
@@ -48,8 +48,7 @@ def table(figures: dict[str, Figures]) -> str:
 
 def _row(name: str, found: list[Any]) -> str:
     scores = [f"{row['%']:.1f} ± {row['±']:.1f}" for row in found]
-    seconds = [str(row["train s"]) for row in found]
-    return f"| {' | '.join([name, *scores, str(found[0]['trained, M']), *seconds])} |"
+    return f"| {' | '.join([name, *scores, str(found[0]['trained, M'])])} |"
 
 
 if __name__ == "__main__":

@@ -48,6 +48,9 @@ class Standin:
         bodies = [event["body"] for _, event in sorted(self.events.items())]
         return [body for body in bodies if body["type"] == kind]
 
+    def losses(self) -> list[float]:
+        return [point["value"] for point in self.said("metric") if point["name"] == "loss"]
+
     def plan(self, wanted: dict[str, Any]) -> dict[str, Any]:
         """Where a file is to be put."""
         self.planned.append(wanted)

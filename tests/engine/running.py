@@ -1,5 +1,6 @@
 """Runners as an executor starts them: real processes, against a stand-in of the platform."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,9 +8,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from alloyengine.report import Silent
+from alloyengine.spec.train import TrainSpec
+from alloyengine.train.run import run
 from tests.engine.platform_standin import Standin
+from tests.engine.tiny import tiny_llama
+
+TRAIN: dict[str, Any] = {
+    "kind": "train",
+    "model": "m",
+    "dataset": "d",
+    "tuning": {"method": "spectrum", "percent": 50, "train_embeddings": False},
+    "epochs": 2,
+    "batch_size": 4,
+    "learning_rate": 1e-3,
+    "max_length": 64,
+}
 
 
 class Start(Protocol):
@@ -40,6 +56,27 @@ def runners(platform: Standin, folder: Path) -> Iterator[Start]:
         for process in started:
             process.kill()
             process.wait()
+
+
+def inputs_of_train(folder: Path) -> dict[str, Path]:
+    """A tiny model, and twenty facts to learn."""
+    rows = [{"prompt": f"Symbol of {n}?", "completion": n[:2]} for n in map(str, range(100, 120))]
+    (folder / "facts").mkdir()
+    (folder / "facts/train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return {"m": tiny_llama(folder / "llama", seed=1), "d": folder / "facts"}
+
+
+def losses_alone(inputs: dict[str, Path], out: Path, **changes: Any) -> list[float]:
+    """Of one process that does the same."""
+    heard: list[float] = []
+
+    class Heard(Silent):
+        def metric(self, name: str, step: int, value: float) -> None:
+            if name == "loss":
+                heard.append(value)
+
+    run(TrainSpec.model_validate(TRAIN | changes), inputs, out, Heard())
+    return heard
 
 
 def until(condition: Callable[[], object], seconds: float = 60) -> None:

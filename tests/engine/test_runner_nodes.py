@@ -1,6 +1,5 @@
 """A training of the platform that two machines share: two runners, each with a disk of its own."""
 
-import json
 import os
 import signal
 import socket
@@ -12,26 +11,18 @@ from typing import Any
 import psutil
 import pytest
 
-from alloyengine.report import Silent
-from alloyengine.spec.train import TrainSpec
-from alloyengine.train.run import run
 from tests.engine.platform_standin import Standin, standin
-from tests.engine.running import children, runners, until
-from tests.engine.tiny import tiny_llama
+from tests.engine.running import (
+    TRAIN,
+    children,
+    inputs_of_train,
+    losses_alone,
+    runners,
+    until,
+)
 
-TRAIN: dict[str, Any] = {
-    "kind": "train",
-    "model": "m",
-    "dataset": "d",
-    "tuning": {"method": "spectrum", "percent": 50, "train_embeddings": False},
-    "epochs": 2,
-    "batch_size": 4,
-    "learning_rate": 1e-3,
-    "max_length": 64,
-    "evaluation": {"share": 0.2, "every": 2},
-    "resources": {"nodes": 2},
-}
-LONG = TRAIN | {"epochs": 100, "batch_size": 1}
+SHARED = TRAIN | {"evaluation": {"share": 0.2, "every": 2}, "resources": {"nodes": 2}}
+LONG = SHARED | {"epochs": 100, "batch_size": 1}
 Runner = subprocess.Popen[bytes]
 Machine = Callable[[int], Runner]
 """Starts the runner of the machine with this rank."""
@@ -39,11 +30,7 @@ Machine = Callable[[int], Runner]
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("inputs")
-    rows = [{"prompt": f"Symbol of {n}?", "completion": n[:2]} for n in map(str, range(100, 120))]
-    (folder / "facts").mkdir()
-    (folder / "facts/train.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    return {"m": tiny_llama(folder / "llama", seed=1), "d": folder / "facts"}
+    return inputs_of_train(tmp_path_factory.mktemp("inputs"))
 
 
 @pytest.fixture
@@ -74,10 +61,6 @@ def machine(platform: Standin, tmp_path: Path) -> Iterator[Machine]:
         yield begin
 
 
-def losses(platform: Standin) -> list[float]:
-    return [point["value"] for point in platform.said("metric") if point["name"] == "loss"]
-
-
 def words(platform: Standin) -> str:
     return " ".join(event["message"] for event in platform.said("log"))
 
@@ -87,7 +70,7 @@ def under_way(
 ) -> tuple[Runner, Runner]:
     platform.assign(LONG, inputs)
     pair = machine(0), machine(1)
-    until(lambda: len(losses(platform)) > 2)
+    until(lambda: len(platform.losses()) > 2)
     return pair
 
 
@@ -105,23 +88,15 @@ def failure(platform: Standin) -> dict[str, Any]:
 def test_two_machines_train_what_one_would(
     platform: Standin, machine: Machine, inputs: dict[str, Path], tmp_path: Path
 ) -> None:
-    platform.assign(TRAIN, inputs)
+    platform.assign(SHARED, inputs)
     second = machine(1)  # the one that leads may come last
     until(lambda: children(second))
     first = machine(0)
     assert (first.wait(120), second.wait(120)) == (0, 0)
     assert platform.finish is not None and platform.finish["result"], platform.finish
 
-    class Heard(Silent):
-        losses: list[float] = []
-
-        def metric(self, name: str, step: int, value: float) -> None:
-            if name == "loss":
-                self.losses.append(value)
-
-    alone = TRAIN | {"resources": {}}
-    run(TrainSpec.model_validate(alone), inputs, tmp_path / "alone", Heard())
-    assert losses(platform) == pytest.approx(Heard.losses, rel=1e-3)
+    alone = losses_alone(inputs, tmp_path / "alone", evaluation=SHARED["evaluation"])
+    assert platform.losses() == pytest.approx(alone, rel=1e-3)
     assert "out/model.safetensors" in platform.storage
     assert words(platform).count("Spectrum trains") == 1
     assert not (tmp_path / "machine-1/cache").exists()  # it was told what to train
@@ -139,14 +114,14 @@ def test_what_two_were_stopped_at_two_go_on_with(
 
     again(platform, LONG, inputs, kept)
     pair = machine(0), machine(1)
-    until(lambda: len(losses(platform)) > 2)
+    until(lambda: len(platform.losses()) > 2)
     platform.stop = True
     assert [each.wait(60) for each in pair] == [0, 0]
     assert f"Goes on after step {kept['step']} of" in words(platform)
     [first, *_] = [point["step"] for point in platform.said("metric") if point["name"] == "loss"]
     assert first == kept["step"] + 1
 
-    again(platform, TRAIN, inputs, kept)
+    again(platform, SHARED, inputs, kept)
     pair = machine(0), machine(1)
     assert [each.wait(120) for each in pair] == [0, 0]
     assert platform.finish is not None and platform.finish["result"], platform.finish
@@ -190,7 +165,7 @@ def test_one_that_is_killed_ends_the_job_and_is_told(
 def test_one_that_waits_for_the_other_can_be_stopped(
     platform: Standin, machine: Machine, inputs: dict[str, Path]
 ) -> None:
-    platform.assign(TRAIN, inputs)
+    platform.assign(SHARED, inputs)
     first = machine(0)
     until(lambda: children(first) and psutil.Process(children(first)[0]).children())
     platform.stop = True
@@ -201,7 +176,7 @@ def test_one_that_waits_for_the_other_can_be_stopped(
 def test_inputs_that_one_can_not_fetch_end_the_job(
     platform: Standin, machine: Machine, inputs: dict[str, Path]
 ) -> None:
-    platform.assign(TRAIN, inputs)
+    platform.assign(SHARED, inputs)
     for file in platform.assignment["inputs"][0]["files"]:
         file["sha256"] = "0" * 64
     assert machine(1).wait(60) == 0
@@ -218,7 +193,7 @@ def test_inputs_that_one_can_not_fetch_end_the_job(
 def test_what_is_wrong_is_told(
     platform: Standin, machine: Machine, inputs: dict[str, Path], changes: dict[str, Any], code: str
 ) -> None:
-    platform.assign(TRAIN | changes, inputs)
+    platform.assign(SHARED | changes, inputs)
     pair = machine(0), machine(1)
     until(lambda: platform.finish is not None)
     assert (failure(platform)["code"], failure(platform)["fault"]) == (code, "user")

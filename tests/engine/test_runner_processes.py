@@ -1,6 +1,5 @@
 """A training of the platform that two processes of one machine share."""
 
-import json
 import os
 import signal
 from collections.abc import Iterator
@@ -10,34 +9,24 @@ from typing import Any
 import psutil
 import pytest
 
-from alloyengine.report import Silent
-from alloyengine.spec.train import TrainSpec
-from alloyengine.train.run import run
 from tests.engine.platform_standin import Standin, standin
-from tests.engine.running import Start, children, runners, until
-from tests.engine.tiny import tiny_llama
+from tests.engine.running import (
+    TRAIN,
+    Start,
+    children,
+    inputs_of_train,
+    losses_alone,
+    runners,
+    until,
+)
 
-TRAIN: dict[str, Any] = {
-    "kind": "train",
-    "model": "m",
-    "dataset": "d",
-    "tuning": {"method": "spectrum", "percent": 50, "train_embeddings": False},
-    "epochs": 2,
-    "batch_size": 4,
-    "learning_rate": 1e-3,
-    "max_length": 64,
-    "resources": {"gpus": 2},
-}
-LONG = TRAIN | {"epochs": 100, "batch_size": 2}
+SHARED = TRAIN | {"resources": {"gpus": 2}}
+LONG = SHARED | {"epochs": 100, "batch_size": 2}
 
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("inputs")
-    rows = [{"prompt": f"Symbol of {n}?", "completion": n[:2]} for n in map(str, range(100, 116))]
-    (folder / "facts").mkdir()
-    (folder / "facts/train.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    return {"m": tiny_llama(folder / "llama", seed=1), "d": folder / "facts"}
+    return inputs_of_train(tmp_path_factory.mktemp("inputs"))
 
 
 @pytest.fixture
@@ -60,31 +49,19 @@ def under_way(platform: Standin, start: Start, inputs: dict[str, Path]) -> tuple
     """A runner that trains, and its processes."""
     platform.assign(LONG, inputs)
     runner = start()
-    until(lambda: len(losses(platform)) > 2)
+    until(lambda: len(platform.losses()) > 2)
     return runner, parts(runner)
-
-
-def losses(platform: Standin) -> list[float]:
-    return [point["value"] for point in platform.said("metric") if point["name"] == "loss"]
 
 
 def test_two_processes_train_what_one_would(
     platform: Standin, start: Start, inputs: dict[str, Path], tmp_path: Path
 ) -> None:
-    platform.assign(TRAIN, inputs)
+    platform.assign(SHARED, inputs)
     assert start().wait(120) == 0
     assert platform.finish is not None and "result" in platform.finish, platform.finish
 
-    class Heard(Silent):
-        losses: list[float] = []
-
-        def metric(self, name: str, step: int, value: float) -> None:
-            if name == "loss":
-                self.losses.append(value)
-
-    alone = TRAIN | {"resources": {"gpus": 1}}
-    run(TrainSpec.model_validate(alone), inputs, tmp_path / "alone", Heard())
-    assert losses(platform) == pytest.approx(Heard.losses, rel=1e-3)
+    alone = losses_alone(inputs, tmp_path / "alone")
+    assert platform.losses() == pytest.approx(alone, rel=1e-3)
     assert "out/model.safetensors" in platform.storage
 
 
@@ -130,7 +107,7 @@ def test_a_runner_that_is_killed_takes_all_with_it(
 def test_what_is_wrong_is_told_once(
     platform: Standin, start: Start, inputs: dict[str, Path], changes: dict[str, Any], code: str
 ) -> None:
-    platform.assign(TRAIN | changes, inputs)
+    platform.assign(SHARED | changes, inputs)
     assert start().wait(120) == 0
     assert platform.finish is not None
     failure = platform.finish["failure"]

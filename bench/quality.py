@@ -12,7 +12,6 @@ are among them. Some minutes a row; `--only` takes parts of the rows' names and 
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,7 +66,6 @@ def _learn(tuning: Tuning, task: str, seeds: Sequence[int]) -> Figures:
         "%": round(statistics.mean(scores), 1),
         "±": round(spread, 1),
         "trained, M": round(runs[0]["trained"] / 1e6, 1),
-        "train s": round(statistics.median(run["seconds"] for run in runs)),
         "of seeds": {"scores": scores},
         "where": machine.where(),
     }
@@ -85,11 +83,9 @@ def _once(spec: TrainSpec, task: str) -> Figures:
         folder = Path(room)
         scores_models.write_sets(folder / "sets")
         inputs = {"base": models.smollm2(0), task: folder / "sets" / task}
-        begun = time.perf_counter()
         result = execute(spec, inputs, folder / "out", Silent())
-        seconds = time.perf_counter() - begun
         if not isinstance(result, TrainResult):
             raise TypeError("a training has another result")
         score = scores_models.scores(folder / "out", folder / "sets", folder / "answers", [task])
     value = round(100 * score[task].value, 1)
-    return {"score": value, "trained": result.trained_parameters, "seconds": seconds}
+    return {"score": value, "trained": result.trained_parameters}

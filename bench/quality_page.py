@@ -26,6 +26,9 @@ exact matches, mean ± standard deviation over three seeds. `mp` scores modules 
 median singular value instead of the published way (`--method mp`). How fast each is, [speed](speed.md) tells.
 
 {table}
+All of them learn both tasks: with a fifth of the weights trained, and whichever way modules are scored. Between scores
+that are closer than their deviations nothing is decided; `spectrum` stays the default, as what others know.
+
 Made by `./alloy bench quality --json bench/results/quality.json` and `.venv/bin/python -m bench.quality_page`.
 """
 

@@ -131,10 +131,9 @@ def test_each_input_keeps_a_token_of_its_own(inputs: list[list[int]], length: in
     assert shared_length(inputs) == length
 
 
-def test_a_shared_beginning_is_read_once(
-    loaded: Loaded, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
-):
-    """Tokens that the model reads, with and without sharing."""
+@pytest.fixture
+def read(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many tokens the model has read, call by call."""
     read: list[int] = []
     forward = type(loaded.model).forward
 
@@ -143,6 +142,20 @@ def test_a_shared_beginning_is_read_once(
         return forward(self, input_ids=input_ids, **more)
 
     monkeypatch.setattr(type(loaded.model), "forward", counted)
+    return read
+
+
+def test_a_shared_beginning_is_read_once(loaded: Loaded, pairs: list[Pair], read: list[int]):
     likelihoods(loaded, pairs, 32, lambda _: None)
     whole = sum(len(context) + len(continuation) for context, continuation in pairs)
     assert sum(read) < whole / 3
+
+
+def test_what_continuations_begin_with_is_read_once(loaded: Loaded, read: list[int]):
+    same_beginning = [30 + n for n in range(8)]
+    several = [([5, 6, 7], [*same_beginning, last, last + 1]) for last in range(50, 54)]
+    single = [([9, 8], same_beginning)]  # nothing of it is read twice
+    pairs = [*several, *single]
+    found = likelihoods(loaded, pairs, 4, lambda _: None)
+    assert sum(read) == 2 * (3 + 8) + 4
+    assert same(found, [alone(loaded, *pair) for pair in pairs])

@@ -1,9 +1,10 @@
 """How likely continuations are after their contexts, and whether a greedy model would have said them.
 
-What is asked of one context is asked at once: the context is read once, its cache is handed to each of
-its continuations, and only they need the costly step from hidden states to the vocabulary. What many
-contexts begin with (solved examples, a system message) is read once for all of them. Longest contexts
-come first, so that each batch is padded little and the largest one shows at once whether it fits.
+What is asked of one context is asked at once: the context is read once, with what all its continuations
+begin with; its cache is handed to each of them, and only they need the costly step from hidden states to
+the vocabulary. What many contexts begin with (solved examples, a system message) is read once for all of
+them. Longest contexts come first, so that each batch is padded little and the largest one shows at once
+whether it fits.
 """
 
 from collections.abc import Iterator, Sequence

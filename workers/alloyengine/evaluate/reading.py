@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from alloyengine.errors import InputError
 from alloyengine.evaluate.models import Loaded
-from alloyengine.evaluate.prefix import Prefix, Tokens
+from alloyengine.evaluate.prefix import Prefix, Tokens, shared_length
 from alloyengine.train.encode import IGNORED
 
 if TYPE_CHECKING:
@@ -25,45 +25,81 @@ def read_together(
     rests: Sequence[Sequence[int]],
     wanted: Sequence[Sequence[Tokens]],
 ) -> list[Likelihood]:
-    """Of what is wanted after each context (prefix and rest), context by context."""
+    """Of what is wanted after each context (prefix and rest), context by context.
+
+    What all that is wanted of a context begins with is read with it, once.
+    """
     import torch
 
+    begun = [several[0][: shared_length(several)] for several in wanted]
     owners = [owner for owner, several in enumerate(wanted) for _ in several]
-    continuations = [tokens for several in wanted for tokens in several]
-    cache = prefix.taken_up(len(rests))
-    ids, mask, positions = prefix.padded(rests)
+    ends = [
+        tokens[len(b) :] for b, several in zip(begun, wanted, strict=True) for tokens in several
+    ]
+    contexts = _Contexts(
+        loaded, prefix, [[*rest, *b] for rest, b in zip(rests, begun, strict=True)]
+    )
     with torch.inference_mode():
-        # Contexts end together, and their last position says how each continuation begins.
-        logits = loaded.model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        ).logits[:, -1]
-        firsts = prefix.tensor([tokens[0] for tokens in continuations])
-        totals = logits.float().log_softmax(-1)[owners, firsts]
-        greedy = logits.argmax(-1)[owners] == firsts
-        longer = [row for row, tokens in enumerate(continuations) if len(tokens) > 1]
+        # They end together: the last position says how each of its continuations goes on.
+        logits = contexts.read(1 + max(map(len, begun)))
+        firsts = prefix.tensor([tokens[0] for tokens in ends])
+        totals = logits[:, -1].float().log_softmax(-1)[owners, firsts]
+        greedy = logits[:, -1].argmax(-1)[owners] == firsts
+        if any(begun):
+            total, said = _summed(logits[:, :-1], prefix.tensor(_left_padded(begun)))
+            totals += total[owners]
+            greedy &= said[owners]
+        longer = [row for row, tokens in enumerate(ends) if len(tokens) > 1]
         if longer:
-            chosen = prefix.tensor([owners[row] for row in longer])
-            cache.batch_select_indices(chosen)
-            given, targets = _right_padded([continuations[row] for row in longer])
-            ids, wanted_next = prefix.tensor(given), prefix.tensor(targets)
-            own = (wanted_next != IGNORED).long()
-            logits = loaded.model(
-                input_ids=ids,
-                attention_mask=torch.cat([mask[chosen], own], dim=1),
-                position_ids=positions[chosen, -1:] + own.cumsum(-1),
-                past_key_values=cache,
-                use_cache=True,
-            ).logits
-            more, still = _scored(logits.flatten(0, 1), wanted_next.flatten())
+            total, said = contexts.go_on(
+                [owners[row] for row in longer], [ends[row] for row in longer]
+            )
             rows = prefix.tensor(longer)
-            totals[rows] += more.view(ids.shape).sum(1)
-            greedy[rows] &= still.view(ids.shape).all(1)
+            totals[rows] += total
+            greedy[rows] &= said
     return _told(totals, greedy)
+
+
+class _Contexts:
+    """Read once, then gone on with in several ways; padded on the left."""
+
+    def __init__(self, loaded: Loaded, prefix: Prefix, rests: Sequence[Sequence[int]]) -> None:
+        self._model, self._tensor = loaded.model, prefix.tensor
+        self._cache = prefix.taken_up(len(rests))
+        self._ids, self._mask, self._positions = prefix.padded(rests)
+
+    def read(self, last: int) -> "torch.Tensor":
+        """The logits of so many last positions, [contexts, last, vocabulary]."""
+        logits: torch.Tensor = self._model(
+            input_ids=self._ids,
+            attention_mask=self._mask,
+            position_ids=self._positions,
+            past_key_values=self._cache,
+            use_cache=True,
+            logits_to_keep=last,
+        ).logits
+        return logits
+
+    def go_on(
+        self, owners: Sequence[int], tokens: Sequence[Tokens]
+    ) -> "tuple[torch.Tensor, torch.Tensor]":
+        """As `_summed`, of tokens after their first, each row after the context that owns it. The cache is
+        used up by it.
+        """
+        import torch
+
+        chosen = self._tensor(owners)
+        self._cache.batch_select_indices(chosen)
+        given, targets = map(self._tensor, _right_padded(tokens))
+        own = (targets != IGNORED).long()
+        logits = self._model(
+            input_ids=given,
+            attention_mask=torch.cat([self._mask[chosen], own], dim=1),
+            position_ids=self._positions[chosen, -1:] + own.cumsum(-1),
+            past_key_values=self._cache,
+            use_cache=True,
+        ).logits
+        return _summed(logits, targets)
 
 
 def read_alone(loaded: Loaded, pairs: Sequence[tuple[Tokens, Tokens]]) -> list[Likelihood]:
@@ -78,18 +114,25 @@ def read_alone(loaded: Loaded, pairs: Sequence[tuple[Tokens, Tokens]]) -> list[L
     wanted = torch.tensor(targets, device=loaded.device)
     with torch.inference_mode():
         logits = loaded.model(input_ids=ids, use_cache=False).logits
-        totals, greedy = _scored(logits.flatten(0, 1), wanted.flatten())
-        return _told(totals.view(ids.shape).sum(1), greedy.view(ids.shape).all(1))
+        return _told(*_summed(logits, wanted))
 
 
-def _scored(logits: "torch.Tensor", targets: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
-    """Log-likelihoods of targets [rows] by logits [rows, vocabulary], and whether they are the
-    likeliest; 0 and True where the target is IGNORED.
+def _summed(logits: "torch.Tensor", targets: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
+    """Of each row of targets [rows, places] by logits [rows, places, vocabulary]: its log-likelihood, and
+    whether all of it is the likeliest. Places with IGNORED do not count.
     """
     from torch.nn.functional import cross_entropy
 
-    losses = cross_entropy(logits.float(), targets, ignore_index=IGNORED, reduction="none")
-    return -losses, (logits.argmax(-1) == targets) | (targets == IGNORED)
+    flat = logits.flatten(0, 1)
+    losses = cross_entropy(flat.float(), targets.flatten(), ignore_index=IGNORED, reduction="none")
+    said = (flat.argmax(-1).view(targets.shape) == targets) | (targets == IGNORED)
+    return -losses.view(targets.shape).sum(1), said.all(1)
+
+
+def _left_padded(beginnings: Sequence[Tokens]) -> list[Tokens]:
+    """As targets that end together."""
+    width = max(map(len, beginnings))
+    return [[IGNORED] * (width - len(tokens)) + tokens for tokens in beginnings]
 
 
 def _right_padded(continuations: Sequence[Tokens]) -> tuple[list[Tokens], list[Tokens]]:

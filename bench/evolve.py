@@ -49,6 +49,7 @@ from bench.merge_measure import measure, warm
 Figures = dict[str, Any]
 ASKED = 50  # questions of each task
 EVALUATIONS, QUICK = 60, 12
+FINALISTS = 10
 SEEDS = (0, 1, 2)
 SHARE, TWICE, FOUR_TIMES = 0.1, 2.0, 4.0
 
@@ -132,7 +133,8 @@ class Bench:
 
     def against_grid(self, seed: int, evaluations: int) -> Figures:
         """By the mean of both tasks on the questions of the report, in percent."""
-        spec = self.spec(SEARCHED, seed=seed, budget={"evaluations": evaluations})
+        budget = {"evaluations": evaluations}
+        spec = self.spec(SEARCHED, seed=seed, budget=budget, finalists=FINALISTS)
         goals = self._goals(spec)
         with self._maker(spec) as made, ConsoleReporter() as report:
             trials = Trials(spec, made, goals, report)

@@ -15,14 +15,18 @@ import yaml
 from safetensors.torch import load_file
 
 from alloyengine.errors import InputError, Stopped
+from alloyengine.evaluate.examples import read_examples
+from alloyengine.evaluate.models import load
+from alloyengine.evaluate.perplexity import perplexity
 from alloyengine.evolve.history import NAME
 from alloyengine.evolve.run import run
 from alloyengine.execute import execute
 from alloyengine.merge.recipe import parse
 from alloyengine.merge.run import run as merge
 from alloyengine.report import Silent
+from alloyengine.spec.evaluate import TestSet
 from alloyengine.spec.evolve import EvolveSpec
-from alloyengine.spec.merge import MergeSpec
+from alloyengine.spec.merge import MergeSpec, Recipe
 from alloyengine.spec.result import RESULT, START, EvolveResult
 from tests.engine.evolving import RECIPE, Recording, spec_of
 
@@ -108,6 +112,27 @@ def test_the_best_of_a_sample_are_asked_everything(inputs: dict[str, Path], tmp_
     run(spec(tasks=tasks, finalists=2), inputs, tmp_path / "out", report)
     assert any(line == "2 dimensions. Every candidate answers 2 of d." for line in report.logs)
     assert sum("on all questions" in line for line in report.logs) == 2
+
+
+@pytest.mark.parametrize("sample", [2, None])
+def test_of_equals_the_one_wins_that_finds_the_answers_likeliest(
+    inputs: dict[str, Path], tmp_path: Path, sample: int | None
+):
+    """Tiny models of random weights are all wrong: the first four are the finalists."""
+    inputs["r"] = dataset(tmp_path / "r", WORDS[10:])
+    report, asked = Recording(), {"dataset": "d", "metric": "exact_match", "report": "r"}
+    tasks = [asked | {"sample": sample}]
+    result = run(spec(tasks=tasks, finalists=4), inputs, tmp_path / "out", report)
+    lines = (tmp_path / "out" / NAME).read_text().splitlines()[:4]
+    recipes = [Recipe.model_validate(json.loads(line)["recipe"]) for line in lines]
+    surprised = []
+    for number, recipe in enumerate(recipes):
+        merge(MergeSpec(recipe=recipe), inputs, tmp_path / str(number), Silent())
+        rows = read_examples(TestSet(dataset="d", metric="perplexity"), inputs["d"])
+        figure, _ = perplexity(load(tmp_path / str(number)), rows, 4, lambda _: None)
+        surprised.append(figure.value)
+    assert result.recipe == recipes[surprised.index(min(surprised))] != recipes[0]
+    assert any("4 finalists are equal" in line for line in report.logs)
 
 
 def test_an_interrupted_search_makes_the_same_model(inputs: dict[str, Path], tmp_path: Path):

@@ -186,6 +186,9 @@ class _Handler(BaseHTTPRequestHandler):
             json.dumps(self.state.assignment).replace(_SIGNATURE, self.state.signature)
         )
 
+    def _companion(self, _: None) -> Any:
+        return self._assignment(None) | {"checkpoints": []}
+
     def _events(self, batch: Any) -> Any:
         self.state.beats += 1
         self.state.events |= {event["seq"]: event for event in batch["events"]}

@@ -52,6 +52,22 @@ def test_the_assignment_tells_the_spec_and_where_the_inputs_are(alice: Principal
     assert fresh(attempt).state == "running"
 
 
+def test_a_companion_is_told_the_same_and_begins_nothing(alice: Principal) -> None:
+    """The machine that leads may have no machine yet: its lease must not run."""
+    attempt = launched(alice)
+
+    told = runner_of(attempt)("companion").json()
+
+    assert told["spec"]["model"] == "m" and told["checkpoints"] == []
+    assert fresh(attempt).state == "starting" and fresh(attempt).started_at is None
+    failure = {"code": "transfer_failed", "fault": "platform", "message": "It did not come."}
+    assert runner_of(attempt)("finish", {"failure": failure}).json() == {"stop": True}
+    with scope(attempt.organisation_id):
+        attempt.refresh_from_db()
+    assert attempt.failure["code"] == "transfer_failed"
+    assert runner_of(attempt)("companion").status_code == 409
+
+
 def test_events_become_rows_once(alice: Principal) -> None:
     attempt = launched(alice)
     call = runner_of(attempt)

@@ -79,6 +79,16 @@ def assignment(request: HttpRequest) -> Assignment:
     return told.model_copy(update={"checkpoints": checkpoints.sound(job)})
 
 
+@runner_api.get("/companion", response=Assignment)
+def companion(request: HttpRequest) -> Assignment:
+    """For a machine that shares the run and does not lead it: whether the attempt runs is told by the one
+    that leads, which may still wait for its machine.
+    """
+    attempt = _attempt(request)
+    with scope(attempt.organisation_id):
+        return assignment_of(attempt, lifecycle.job_of(attempt))
+
+
 @runner_api.post("/events", response=Orders)
 def events(request: HttpRequest, batch: EventBatch) -> Orders:
     """Also the heartbeat."""

@@ -40,6 +40,10 @@ class Platform:
     def assignment(self) -> Assignment:
         return self._patiently(lambda: self._call(Assignment, "GET", "/assignment"))
 
+    def companion(self) -> Assignment:
+        """The same for a machine that does not lead; the attempt does not begin by it."""
+        return self._patiently(lambda: self._call(Assignment, "GET", "/companion"))
+
     def events(self, batch: EventBatch) -> Orders:
         """One try only: the next heartbeat carries what this one could not."""
         return self._call(Orders, "POST", "/events", batch)

@@ -26,7 +26,7 @@ def run_along(platform: Platform, scratch: Path, leaving: Event, node: Node) -> 
 
 
 def _part(platform: Platform, scratch: Path, leaving: Event, node: Node) -> Failure | None:
-    assignment = platform.assignment()
+    assignment = platform.companion()
     heart = Heart(platform, leaving)  # it never beats: the lease is for the leading machine to keep
     try:
         inputs = fetch(assignment.inputs, scratch / "inputs", heart, leave_weights=False)

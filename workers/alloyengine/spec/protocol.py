@@ -1,6 +1,7 @@
 """What a runner and the platform say to each other, over HTTPS, with a per-attempt token.
 
     GET  /runner/v1/assignment                        -> Assignment  (again: with fresh URLs)
+    GET  /runner/v1/companion                         -> Assignment  (of a machine that does not lead)
     POST /runner/v1/events            EventBatch      -> Orders      (the heartbeat; may be empty)
     POST /runner/v1/uploads           UploadRequest   -> UploadPlan
     POST /runner/v1/uploads/complete  UploadParts     -> Orders
